@@ -1,0 +1,186 @@
+//! The blocking: which part of A is packed when, and the walk of the tile over C.
+//!
+//! ```text
+//! for a block of A's rows and depth        A packed once, in the second-level cache
+//!   for a panel of B's columns             (a few registers wide)
+//!     for a stretch of the depth           panel of B packed
+//!       for a tile of the block's rows     sums in registers
+//! ```
+//!
+//! The panel is packed just before its use: it needs little scratch, and C's columns under it stay in cache for the
+//! whole depth.
+
+use super::Operand;
+use super::pack::{Range, pack_a, pack_b};
+use super::tile::{CHUNK, Operands, Out, Start, tile};
+use crate::simd::Simd;
+
+/// Floats of packed A: 384 KiB, less than half of a server's second-level cache.
+const A_FLOATS: usize = 96 * 1024;
+/// Deepest block of A. A multiple of `CHUNK`.
+const A_DEPTH: usize = 2048;
+/// Deepest panel of B: tile and panel together pass through the first-level cache. A multiple of `CHUNK`.
+const B_DEPTH: usize = 512;
+/// Widest panel of any level of the target, in floats.
+const PANEL: usize = if cfg!(target_arch = "x86_64") {
+    48
+} else if cfg!(any(target_feature = "neon", target_feature = "simd128", target_feature = "sse2")) {
+    12
+} else {
+    2
+};
+/// Floats in a cache line, the alignment of the panel.
+const LINE: usize = 16;
+
+/// Floats of scratch for a product of these dimensions, on any level.
+pub(crate) const fn scratch_len(m: usize, n: usize, k: usize) -> usize {
+    if m == 0 || n == 0 {
+        return 0;
+    }
+    let a = m.saturating_mul(min(k, A_DEPTH).next_multiple_of(CHUNK));
+    min(a, A_FLOATS) + PANEL * min(k, B_DEPTH) + LINE
+}
+
+const fn min(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
+}
+
+/// `total` in the fewest parts of at most `most`, as equal as multiples of `unit` allow: the length of a part.
+fn even_part(total: usize, most: usize, unit: usize) -> usize {
+    let parts = total.div_ceil(most.max(1)).max(1);
+    total.div_ceil(parts).next_multiple_of(unit).max(1)
+}
+
+/// C = alpha A B from `start`, and then `ending` once for each finished stretch of a row of C, while it is in cache:
+/// it gets the stretch and its place in `c`.
+///
+/// Dimensions `[m, n, k]` must fit the operands and `scratch` [`scratch_len`]; what does not is left out.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "BLAS's arguments")]
+pub(crate) fn multiply<S: Simd>(
+    s: S,
+    [m, n, k]: [usize; 3],
+    a: Operand,
+    b: (Operand, f32),
+    start: Start,
+    c: &mut [f32],
+    scratch: &mut [f32],
+    ending: impl Fn(S, usize, &mut [f32]),
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    let depth_part = even_part(k, A_DEPTH, CHUNK);
+    let row_part = even_part(m, A_FLOATS / min(depth_part, A_DEPTH).max(CHUNK), 1);
+    let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
+    let (_, scratch) = scratch.split_at_mut(aligned);
+    let panel_len = (PANEL * min(k, B_DEPTH)).min(scratch.len());
+    let (panel, packed) = scratch.split_at_mut(panel_len);
+
+    for row in (0..m).step_by(row_part) {
+        let rows = Range { start: 0, len: m }.part(row, row_part);
+        let mut depth = 0;
+        loop {
+            // Runs once also where the depth is 0: C is then what the sums start at.
+            let depths = Range { start: 0, len: k }.part(depth, depth_part);
+            let last = depth + depths.len >= k;
+            let begin = if depth == 0 { start } else { Start::Out };
+            let block = pack_block(s, a, rows, depths, packed);
+            for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
+                let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
+                under_panel(s, block, b, rows, depths, columns, begin, c, n, panel);
+                if last {
+                    for i in 0..rows.len {
+                        let place = (rows.start + i) * n + column;
+                        if let Some(part) = c.get_mut(place..).and_then(|c| c.get_mut(..columns.len)) {
+                            ending(s, place, part);
+                        }
+                    }
+                }
+            }
+            if last {
+                break;
+            }
+            depth += depths.len;
+        }
+    }
+}
+
+/// How the rows of a block fall into tiles: the first `extra` have one row more than `rows`.
+#[derive(Clone, Copy)]
+struct Tiles {
+    count: usize,
+    rows: usize,
+    extra: usize,
+}
+
+impl Tiles {
+    #[inline(always)]
+    fn of<S: Simd>(rows: usize) -> Self {
+        let count = rows.div_ceil(S::TILE_ROWS).max(1);
+        Self { count, rows: rows / count, extra: rows % count }
+    }
+    #[inline(always)]
+    fn iter(self) -> impl Iterator<Item = usize> {
+        (0..self.count).map(move |i| self.rows + usize::from(i < self.extra))
+    }
+}
+
+/// Packs a block of A tile by tile.
+#[inline(always)]
+fn pack_block<'a, S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &'a mut [f32]) -> &'a [[f32; CHUNK]] {
+    let chunks = depths.len.div_ceil(CHUNK);
+    let (block, _) = to.as_chunks_mut();
+    let mut rest = &mut *block;
+    let mut first = 0;
+    for height in Tiles::of::<S>(rows.len).iter() {
+        let Some((tile, others)) = rest.split_at_mut_checked(chunks * height) else { break };
+        pack_a(s, a, rows.part(first, height), depths, tile);
+        rest = others;
+        first += height;
+    }
+    block
+}
+
+/// The block's product with one panel of B.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the innermost of the loops")]
+fn under_panel<S: Simd>(
+    s: S,
+    block: &[[f32; CHUNK]],
+    b: (Operand, f32),
+    rows: Range,
+    depths: Range,
+    columns: Range,
+    start: Start,
+    c: &mut [f32],
+    stride: usize,
+    panel: &mut [f32],
+) {
+    let registers = columns.len.div_ceil(S::LANES);
+    let part = even_part(depths.len, B_DEPTH, CHUNK);
+    let mut depth = 0;
+    loop {
+        let stretch = depths.part(depth, part);
+        let panel = panel.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
+        pack_b(s, b, stretch, columns, registers, panel);
+        let begin = match start {
+            _ if depth > 0 => Start::Out,
+            Start::Row(bias) => Start::Row(bias.get(columns.start..).unwrap_or_default()),
+            start => start,
+        };
+        let mut row = 0;
+        for height in Tiles::of::<S>(rows.len).iter() {
+            let first = row * depths.len.div_ceil(CHUNK) + depth / CHUNK * height;
+            let operands = Operands { a: block.get(first..).unwrap_or_default(), b: panel };
+            let place = (rows.start + row) * stride + columns.start;
+            let data = c.get_mut(place..).unwrap_or_default();
+            tile(s, height, registers, operands, begin, Out { data, stride, columns: columns.len });
+            row += height;
+        }
+        depth += stretch.len;
+        if depth >= depths.len {
+            break;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use super::*;
+use crate::simd::Level;
+use std::vec::Vec;
+
+fn numbers(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// The definition: one chain of multiply-adds in order.
+fn chain(p: Matmul, a: &[f32], b: &[f32], c: &[f32], fused: bool) -> Vec<f32> {
+    let mut out = c.to_vec();
+    for i in 0..p.m {
+        for j in 0..p.n {
+            let mut sum = if p.accumulate { c[i * p.n + j] } else { 0.0 };
+            for d in 0..p.k {
+                let x = if p.transpose_a { a[d * p.m + i] } else { a[i * p.k + d] };
+                let y = if p.transpose_b { b[j * p.k + d] } else { b[d * p.n + j] };
+                let y = if p.alpha == 1.0 { y } else { y * p.alpha };
+                sum = if fused { x.mul_add(y, sum) } else { x * y + sum };
+            }
+            out[i * p.n + j] = sum;
+        }
+    }
+    out
+}
+
+#[test]
+fn every_level_gives_the_bits_of_the_chain() {
+    let sizes = [
+        [1, 1, 1],
+        [0, 3, 2],
+        [3, 0, 2],
+        [3, 2, 0],
+        [1, 128, 33],
+        [7, 15, 16],
+        [9, 48, 16],
+        [10, 49, 17],
+        [16, 16, 31],
+        [17, 33, 100],
+        [31, 1, 7],
+        [64, 10, 15],
+        [100, 10, 128],
+        [28, 97, 600],
+        [2, 3, 2100],
+        [130, 5, 800],
+    ];
+    for [m, n, k] in sizes {
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        for form in [Matmul::nn, Matmul::nt, Matmul::tn, Matmul::tt] {
+            for (alpha, accumulate) in [(1.0, false), (1.0, true), (-0.3, true)] {
+                let p = Matmul { alpha, accumulate, ..form(m, n, k) };
+                for level in Level::available() {
+                    let mut out = c.clone();
+                    let mut scratch = std::vec![f32::NAN; p.scratch_len()];
+                    let oa = if p.transpose_a { Operand::columns(&a, m) } else { Operand::rows(&a, k) };
+                    let ob = if p.transpose_b { Operand::columns(&b, k) } else { Operand::rows(&b, n) };
+                    let start = if accumulate { Start::Out } else { Start::Zero };
+                    dispatch!(level, s => multiply(s, [m, n, k], oa, (ob, alpha), start, &mut out, &mut scratch, |_, _, _| ()));
+                    let expected = chain(p, &a, &b, &c, level.is_fused());
+                    assert!(
+                        out.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits()),
+                        "{level} {p:?}\n{out:?}\n{expected:?}"
+                    );
+                }
+            }
+        }
+    }
+}

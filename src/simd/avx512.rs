@@ -1,0 +1,202 @@
+//! AVX-512F: 16 lanes, 32 registers, masks. A matmul tile of 9 rows of three registers leaves five for the operands;
+//! it needs 12 loads for 27 multiply-adds, so the load ports never limit it (14 rows of two need 16 for 28).
+
+use super::{Simd, VIRTUAL_LANES, sealed::Sealed};
+use core::arch::x86_64::*;
+
+/// Proof that the CPU (and the operating system) has AVX-512F.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx512 {
+    _proof: (),
+}
+
+impl Avx512 {
+    /// The token.
+    ///
+    /// # Safety
+    /// - the CPU must have AVX-512F, AVX2 and FMA, with the operating system saving their registers.
+    pub(super) const unsafe fn new_unchecked() -> Self {
+        Self { _proof: () }
+    }
+}
+
+impl Sealed for Avx512 {}
+
+#[target_feature(enable = "avx512f,avx2,fma")]
+fn call<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// The mask of the first `min(n, 16)` lanes.
+#[inline(always)]
+fn mask(n: usize) -> __mmask16 {
+    // Truncation keeps the low 16 bits, which are the lanes.
+    if n >= 16 { !0 } else { ((1u32 << n) - 1) as __mmask16 }
+}
+
+/// `unsafe` is the same one fact in each method below.
+macro_rules! op {
+    ($e:expr) => {
+        // SAFETY: the token `self` proves that the CPU has AVX-512F.
+        unsafe { $e }
+    };
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const FUSED: bool = true;
+    const TILE_ROWS: usize = 9;
+    const TILE_REGISTERS: usize = 3;
+
+    type F32 = __m512;
+    type Mask = __mmask16;
+    type Array = [f32; 16];
+    type Square = [__m512; 16];
+    type Wide = [__m512; 1];
+
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        op!(call(f))
+    }
+    #[inline(always)]
+    fn chunks(xs: &[f32]) -> (&[[f32; 16]], &[f32]) {
+        xs.as_chunks()
+    }
+    #[inline(always)]
+    fn chunks_mut(xs: &mut [f32]) -> (&mut [[f32; 16]], &mut [f32]) {
+        xs.as_chunks_mut()
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        op!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    fn load(self, from: &[f32; 16]) -> __m512 {
+        op!(_mm512_loadu_ps(from.as_ptr()))
+    }
+    #[inline(always)]
+    fn store(self, value: __m512, to: &mut [f32; 16]) {
+        op!(_mm512_storeu_ps(to.as_mut_ptr(), value))
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> __m512 {
+        // SAFETY: as above; masked lanes beyond the slice are not read.
+        unsafe { _mm512_maskz_loadu_ps(mask(from.len()), from.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store_partial(self, value: __m512, to: &mut [f32]) {
+        // SAFETY: as above; masked lanes beyond the slice are not written.
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), value) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        op!(_mm512_sqrt_ps(a))
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        op!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn neg(self, a: __m512) -> __m512 {
+        op!(_mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32(i32::MIN))))
+    }
+    #[inline(always)]
+    fn abs(self, a: __m512) -> __m512 {
+        op!(_mm512_abs_ps(a))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn lt(self, a: __m512, b: __m512) -> __mmask16 {
+        op!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn le(self, a: __m512, b: __m512) -> __mmask16 {
+        op!(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn eq(self, a: __m512, b: __m512) -> __mmask16 {
+        op!(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> __mmask16 {
+        mask(n)
+    }
+    #[inline(always)]
+    fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
+        op!(_mm512_mask_blend_ps(mask, no, yes))
+    }
+    #[inline(always)]
+    fn ldexp(self, a: __m512, n: __m512) -> __m512 {
+        op!(_mm512_scalef_ps(a, n))
+    }
+    #[inline(always)]
+    fn frexp(self, a: __m512) -> (__m512, __m512) {
+        op!((_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a), _mm512_getexp_ps(a)))
+    }
+    #[inline(always)]
+    fn transpose(self, r: [__m512; 16]) -> [__m512; 16] {
+        // Pairs of rows, then fours, then eights, then halves: each step doubles the piece of a column.
+        let pair = |i: usize| op!([_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1])]);
+        let four = |i: usize| {
+            let ([lo, hi], [lo2, hi2]) = (pair(i), pair(i + 2));
+            op!([
+                _mm512_shuffle_ps::<0x44>(lo, lo2),
+                _mm512_shuffle_ps::<0xee>(lo, lo2),
+                _mm512_shuffle_ps::<0x44>(hi, hi2),
+                _mm512_shuffle_ps::<0xee>(hi, hi2),
+            ])
+        };
+        let (a, b, c, d) = (four(0), four(4), four(8), four(12));
+        let mut out = r;
+        for j in 0..4 {
+            op!({
+                let (even_ab, odd_ab) =
+                    (_mm512_shuffle_f32x4::<0x88>(a[j], b[j]), _mm512_shuffle_f32x4::<0xdd>(a[j], b[j]));
+                let (even_cd, odd_cd) =
+                    (_mm512_shuffle_f32x4::<0x88>(c[j], d[j]), _mm512_shuffle_f32x4::<0xdd>(c[j], d[j]));
+                out[j] = _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd);
+                out[j + 4] = _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd);
+                out[j + 8] = _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd);
+                out[j + 12] = _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd);
+            });
+        }
+        out
+    }
+    #[inline(always)]
+    fn square(self, value: __m512) -> [__m512; 16] {
+        [value; 16]
+    }
+    #[inline(always)]
+    fn wide(self, value: __m512) -> [__m512; 1] {
+        [value]
+    }
+    #[inline(always)]
+    fn to_lanes(self, [wide]: [__m512; 1]) -> [f32; VIRTUAL_LANES] {
+        let mut lanes = [0.0; VIRTUAL_LANES];
+        self.store(wide, &mut lanes);
+        lanes
+    }
+}

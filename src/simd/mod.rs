@@ -1,0 +1,141 @@
+//! One trait for a register of `f32` lanes, its backends, detection and dispatch: **the only place with `unsafe`**.
+//!
+//! A backend is a zero-sized *token*. Having one proves that the CPU can execute its instructions, so every
+//! kernel that takes a token is safe code, written once, generic over [`Simd`].
+//!
+//! # The numeric contract
+//!
+//! Two backends with the same [`Simd::FUSED`] give the same bits for every operation and every input
+//! (a NaN answers a NaN; its payload is the CPU's own). In detail:
+//!
+//! - `add`, `sub`, `mul`, `div`, `sqrt` round to nearest even; subnormals are kept, never flushed.
+//! - `mul_add(a, b, c)` is `a*b + c` with one rounding where `FUSED`, with two elsewhere; never a mixture.
+//! - `min(a, b)` is `if a < b { a } else { b }`, `max(a, b)` is `if a > b { a } else { b }`: with a NaN on
+//!   either side, or two zeros, the answer is `b`.
+//! - comparisons with NaN are false.
+//! - [`Simd::ldexp`] rounds once, also into the subnormal range.
+//!
+//! Kernels choose nothing but the backend; users choose it with [`set_level`], if they care at all.
+
+#![allow(unsafe_code, reason = "the one module that talks to the instruction set")]
+
+mod level;
+mod scalar;
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod avx2;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod avx512;
+#[cfg(any(target_feature = "sse2", all(target_arch = "aarch64", target_feature = "neon"), target_feature = "simd128"))]
+mod portable;
+
+#[cfg(any(
+    target_feature = "sse2",
+    all(target_arch = "aarch64", target_feature = "neon"),
+    target_feature = "simd128"
+))]
+pub use portable::Portable;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub use {avx2::Avx2, avx512::Avx512};
+
+pub use level::{Level, level, set_level};
+pub use scalar::Scalar;
+
+/// Number of virtual lanes over which every reduction runs, whatever the width of a register.
+pub const VIRTUAL_LANES: usize = 16;
+
+mod sealed {
+    /// Backends live in this crate: the bits they give are a promise.
+    pub trait Sealed {}
+}
+
+/// A token for one instruction set: a register of [`LANES`](Simd::LANES) `f32` and what can be done with it.
+///
+/// Operations are methods of the token, so `s.add(a, b)` cannot be written without the proof that it may run.
+/// The module's head has the numeric contract.
+pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static {
+    /// Lanes in a register: 1, 4, 8 or 16.
+    const LANES: usize;
+    /// Whether [`mul_add`](Simd::mul_add) rounds once (`true`) or twice.
+    const FUSED: bool;
+    /// Rows of the matmul tile whose sums stay in the register file: 1 to 9.
+    const TILE_ROWS: usize;
+    /// Registers in a row of that tile: 1 to 3.
+    const TILE_REGISTERS: usize;
+
+    /// A register of `LANES` floats.
+    type F32: Copy;
+    /// A truth value for each lane.
+    type Mask: Copy;
+    /// `[f32; LANES]`, the memory image of a register.
+    type Array: Copy;
+    /// `[F32; LANES]`, a square block.
+    type Square: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+    /// `[F32; 16 / LANES]`, the 16 virtual lanes of a reduction.
+    type Wide: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+
+    /// Runs `f` compiled with this backend's instructions; `f` must be `#[inline(always)]` down to the operations.
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
+
+    /// `xs` as whole registers and the rest.
+    fn chunks(xs: &[f32]) -> (&[Self::Array], &[f32]);
+    /// `xs` as whole registers and the rest, writable.
+    fn chunks_mut(xs: &mut [f32]) -> (&mut [Self::Array], &mut [f32]);
+
+    /// `x` in every lane.
+    fn splat(self, x: f32) -> Self::F32;
+    /// Reads a register.
+    fn load(self, from: &Self::Array) -> Self::F32;
+    /// *Writes* a register.
+    fn store(self, value: Self::F32, to: &mut Self::Array);
+    /// Reads the first `min(from.len(), LANES)` lanes; the others are `0`.
+    fn load_partial(self, from: &[f32]) -> Self::F32;
+    /// *Writes* the first `min(to.len(), LANES)` lanes.
+    fn store_partial(self, value: Self::F32, to: &mut [f32]);
+
+    /// `a + b`
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a - b`
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b`
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a / b`
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// Square root; NaN below zero.
+    fn sqrt(self, a: Self::F32) -> Self::F32;
+    /// `a * b + c`, rounded once where [`FUSED`](Simd::FUSED), twice elsewhere.
+    fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `-a`: the sign bit flipped, of NaN and zero too.
+    fn neg(self, a: Self::F32) -> Self::F32;
+    /// `|a|`: the sign bit cleared.
+    fn abs(self, a: Self::F32) -> Self::F32;
+    /// `if a < b { a } else { b }`
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `if a > b { a } else { b }`
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+
+    /// `a < b`
+    fn lt(self, a: Self::F32, b: Self::F32) -> Self::Mask;
+    /// `a <= b`
+    fn le(self, a: Self::F32, b: Self::F32) -> Self::Mask;
+    /// `a == b`; `eq(a, a)` is "not NaN".
+    fn eq(self, a: Self::F32, b: Self::F32) -> Self::Mask;
+    /// True in the first `n` lanes.
+    fn first(self, n: usize) -> Self::Mask;
+    /// `if mask { yes } else { no }`, bit for bit.
+    fn select(self, mask: Self::Mask, yes: Self::F32, no: Self::F32) -> Self::F32;
+
+    /// `a * 2^n`, rounded once. `n` holds integers in `-252..=252`; where it is NaN the answer is unspecified.
+    fn ldexp(self, a: Self::F32, n: Self::F32) -> Self::F32;
+    /// `(m, e)` with `a == m * 2^e` and `1 <= m < 2`, for finite `a > 0`, subnormal ones too; else unspecified.
+    fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32);
+
+    /// Lane `j` of register `i` and lane `i` of register `j` change places.
+    fn transpose(self, block: Self::Square) -> Self::Square;
+    /// `value` in each register of a block.
+    fn square(self, value: Self::F32) -> Self::Square;
+    /// `value` in each register of the virtual lanes.
+    fn wide(self, value: Self::F32) -> Self::Wide;
+    /// The 16 virtual lanes in order.
+    fn to_lanes(self, wide: Self::Wide) -> [f32; VIRTUAL_LANES];
+}
