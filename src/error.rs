@@ -38,6 +38,17 @@ pub enum Error {
         /// The label.
         found: i32,
     },
+    /// An index is out of range.
+    Index {
+        /// The argument's name.
+        argument: &'static str,
+        /// Where it stands.
+        index: usize,
+        /// Indices are `0..len`.
+        len: usize,
+        /// The index.
+        found: usize,
+    },
     /// A number is outside the range in which the function is defined.
     Value {
         /// The argument's name.
@@ -74,6 +85,9 @@ impl fmt::Display for Error {
             }
             Self::Label { argument, index, classes, found } => {
                 write!(f, "`{argument}[{index}]` is {found}, expected a class in 0..{classes}")
+            }
+            Self::Index { argument, index, len, found } => {
+                write!(f, "`{argument}[{index}]` is {found}, expected an index in 0..{len}")
             }
             Self::Value { argument, expected } => write!(f, "`{argument}` must be {expected}"),
             Self::Format { argument, expected } => write!(f, "`{argument}`: {expected}"),

@@ -1,6 +1,14 @@
-//! Loops over slices that never heard of gradients.
+//! Loops over slices that never heard of gradients. Only `map`, `reduce` and `matmul` handle a slice's tail.
 
+mod map;
 mod matmul;
+mod reduce;
+mod softmax;
 
 pub use matmul::{Matmul, matmul};
+pub use softmax::softmax;
+
+pub(crate) use map::map;
 pub(crate) use matmul::{Operand, Start, multiply, scratch_len as matmul_scratch_len};
+pub(crate) use reduce::{Sum, column_sums};
+pub(crate) use softmax::{row_exp, row_exp_sum, row_max, scale};

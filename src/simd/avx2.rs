@@ -181,7 +181,7 @@ impl Simd for Avx2 {
         })
     }
     #[inline(always)]
-    fn transpose(self, r: [__m256; 8]) -> [__m256; 8] {
+    fn transpose(self, r: &mut [__m256; 8]) {
         // Pairs of rows, then fours, then halves: each step doubles the piece of a column.
         let pair = |i: usize| op!([_mm256_unpacklo_ps(r[i], r[i + 1]), _mm256_unpackhi_ps(r[i], r[i + 1])]);
         let four = |i: usize| {
@@ -194,12 +194,10 @@ impl Simd for Avx2 {
             ])
         };
         let (a, b) = (four(0), four(4));
-        let mut out = r;
         for j in 0..4 {
-            out[j] = op!(_mm256_permute2f128_ps::<0x20>(a[j], b[j]));
-            out[j + 4] = op!(_mm256_permute2f128_ps::<0x31>(a[j], b[j]));
+            r[j] = op!(_mm256_permute2f128_ps::<0x20>(a[j], b[j]));
+            r[j + 4] = op!(_mm256_permute2f128_ps::<0x31>(a[j], b[j]));
         }
-        out
     }
     #[inline(always)]
     fn square(self, value: __m256) -> [__m256; 8] {

@@ -157,7 +157,7 @@ impl Simd for Avx512 {
         op!((_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a), _mm512_getexp_ps(a)))
     }
     #[inline(always)]
-    fn transpose(self, r: [__m512; 16]) -> [__m512; 16] {
+    fn transpose(self, r: &mut [__m512; 16]) {
         // Pairs of rows, then fours, then eights, then halves: each step doubles the piece of a column.
         let pair = |i: usize| op!([_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1])]);
         let four = |i: usize| {
@@ -170,20 +170,18 @@ impl Simd for Avx512 {
             ])
         };
         let (a, b, c, d) = (four(0), four(4), four(8), four(12));
-        let mut out = r;
         for j in 0..4 {
             op!({
                 let (even_ab, odd_ab) =
                     (_mm512_shuffle_f32x4::<0x88>(a[j], b[j]), _mm512_shuffle_f32x4::<0xdd>(a[j], b[j]));
                 let (even_cd, odd_cd) =
                     (_mm512_shuffle_f32x4::<0x88>(c[j], d[j]), _mm512_shuffle_f32x4::<0xdd>(c[j], d[j]));
-                out[j] = _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd);
-                out[j + 4] = _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd);
-                out[j + 8] = _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd);
-                out[j + 12] = _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd);
+                r[j] = _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd);
+                r[j + 4] = _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd);
+                r[j + 8] = _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd);
+                r[j + 12] = _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd);
             });
         }
-        out
     }
     #[inline(always)]
     fn square(self, value: __m512) -> [__m512; 16] {

@@ -134,6 +134,12 @@ impl Level {
         Self::available().last().unwrap_or(Self::Scalar(Scalar::<false>::new()))
     }
 
+    /// The fastest level that is not fused: the arithmetic that every machine has.
+    #[must_use]
+    pub fn unfused() -> Self {
+        Self::available().filter(|level| !level.is_fused()).last().unwrap_or(Self::Scalar(Scalar::<false>::new()))
+    }
+
     /// The level of that [`name`](Self::name), if this CPU has it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -172,9 +178,7 @@ fn detect() -> Level {
 /// ```
 /// use flatgrad::simd::{Level, set_level};
 ///
-/// if let Some(unfused) = Level::available().filter(|level| !level.is_fused()).last() {
-///     set_level(unfused);
-/// }
+/// set_level(Level::unfused());
 /// # set_level(Level::best());
 /// ```
 pub fn set_level(level: Level) {
@@ -201,8 +205,7 @@ macro_rules! dispatch {
         match $level {
             $crate::simd::Level::Scalar($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)]
-                || $call,
+                #[inline(always)] move || $call,
             ),
             #[cfg(any(
                 all(target_arch = "x86_64", target_feature = "sse2"),
@@ -210,8 +213,7 @@ macro_rules! dispatch {
             ))]
             $crate::simd::Level::ScalarFused($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)]
-                || $call,
+                #[inline(always)] move || $call,
             ),
             #[cfg(any(
                 target_feature = "sse2",
@@ -220,26 +222,22 @@ macro_rules! dispatch {
             ))]
             $crate::simd::Level::Portable($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)]
-                || $call,
+                #[inline(always)] move || $call,
             ),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             $crate::simd::Level::Neon($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)]
-                || $call,
+                #[inline(always)] move || $call,
             ),
             #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
             $crate::simd::Level::Avx2($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)]
-                || $call,
+                #[inline(always)] move || $call,
             ),
             #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
             $crate::simd::Level::Avx512($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)]
-                || $call,
+                #[inline(always)] move || $call,
             ),
         }
     };

@@ -13,7 +13,7 @@
 //! - `min(a, b)` is `if a < b { a } else { b }`, `max(a, b)` is `if a > b { a } else { b }`: with a NaN on
 //!   either side, or two zeros, the answer is `b`.
 //! - comparisons with NaN are false.
-//! - [`Simd::ldexp`] rounds once, also into the subnormal range.
+//! - [`Simd::ldexp`] rounds once, also into the subnormal range, for what [`Simd::frexp`] gives.
 //!
 //! Kernels choose nothing but the backend; users choose it with [`set_level`], if they care at all.
 
@@ -28,6 +28,8 @@ mod avx2;
 mod avx512;
 #[cfg(any(target_feature = "sse2", all(target_arch = "aarch64", target_feature = "neon"), target_feature = "simd128"))]
 mod portable;
+#[cfg(test)]
+mod tests;
 
 #[cfg(any(
     target_feature = "sse2",
@@ -125,13 +127,13 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     /// `if mask { yes } else { no }`, bit for bit.
     fn select(self, mask: Self::Mask, yes: Self::F32, no: Self::F32) -> Self::F32;
 
-    /// `a * 2^n`, rounded once. `n` holds integers in `-252..=252`; where it is NaN the answer is unspecified.
+    /// `a * 2^n`, rounded once, for `1/2 <= |a| <= 2` (or NaN) and integers `n` in `-252..=252`; else unspecified.
     fn ldexp(self, a: Self::F32, n: Self::F32) -> Self::F32;
     /// `(m, e)` with `a == m * 2^e` and `1 <= m < 2`, for finite `a > 0`, subnormal ones too; else unspecified.
     fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32);
 
     /// Lane `j` of register `i` and lane `i` of register `j` change places.
-    fn transpose(self, block: Self::Square) -> Self::Square;
+    fn transpose(self, block: &mut Self::Square);
     /// `value` in each register of a block.
     fn square(self, value: Self::F32) -> Self::Square;
     /// `value` in each register of the virtual lanes.

@@ -191,8 +191,8 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         (floats(mantissa), exponent - bias)
     }
     #[inline(always)]
-    fn transpose(self, block: [f32x4; 4]) -> [f32x4; 4] {
-        f32x4::transpose(block)
+    fn transpose(self, block: &mut [f32x4; 4]) {
+        *block = f32x4::transpose(*block);
     }
     #[inline(always)]
     fn square(self, value: f32x4) -> [f32x4; 4] {

@@ -190,9 +190,7 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         (f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000), exponent as f32)
     }
     #[inline(always)]
-    fn transpose(self, block: [f32; 1]) -> [f32; 1] {
-        block
-    }
+    fn transpose(self, _: &mut [f32; 1]) {}
     #[inline(always)]
     fn square(self, value: f32) -> [f32; 1] {
         [value]

@@ -49,12 +49,6 @@ impl<'a> Operand<'a> {
         let start = row * self.stride + columns.start;
         self.data.get(start..).and_then(|rest| rest.get(..columns.len)).unwrap_or_default()
     }
-
-    /// A stretch of a row of an operand that is not transposed.
-    #[inline(always)]
-    fn row(self, row: usize, columns: Range) -> &'a [f32] {
-        self.stored(row, columns)
-    }
 }
 
 /// A product of row-major matrices: `C[m][n] = alpha * op(A)[m][k] * op(B)[k][n]`, where `op` may transpose.

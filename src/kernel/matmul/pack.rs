@@ -5,43 +5,28 @@ use super::tile::{CHUNK, load_row};
 use crate::simd::Simd;
 
 /// *Writes* rows `rows` of A, depths `depths`, as `[depth / CHUNK][row][CHUNK]`; the last chunk's rest is unspecified.
-#[inline(always)]
+///
+/// Out of line like the tile: every product of the crate shares it, and its loops get all registers.
+#[inline(never)]
 pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
-    if a.transposed {
-        let mut first = 0;
-        for chunk in to.chunks_exact_mut(rows.len.max(1)) {
-            let depth = depths.part(first, CHUNK);
-            for lane in (0..depth.len).step_by(S::LANES) {
-                let block = depth.part(lane, S::LANES);
-                for row in (0..rows.len).step_by(S::LANES) {
-                    let lines = chunk.get_mut(row..).unwrap_or_default();
-                    transposed(
-                        s,
-                        a,
-                        block,
-                        rows.part(row, S::LANES),
-                        #[inline(always)]
-                        |i, value| {
-                            let line = lines.get_mut(i).and_then(|line| line.get_mut(lane..));
-                            if let Some(to) = line.and_then(|line| S::chunks_mut(line).0.first_mut()) {
-                                s.store(value, to);
-                            }
-                        },
-                    );
+    s.vectorize(
+        #[inline(always)]
+        move || if a.transposed { pack_a_columns(s, a, rows, depths, to) } else { pack_a_rows(s, a, rows, depths, to) },
+    );
+}
+
+#[inline(always)]
+fn pack_a_rows<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
+    for i in 0..rows.len {
+        let (whole, rest) = a.stored(rows.start + i, depths).as_chunks::<CHUNK>();
+        for (chunk, from) in to.chunks_exact_mut(rows.len).zip(whole) {
+            if let Some(line) = chunk.get_mut(i) {
+                for (to, from) in S::chunks_mut(line).0.iter_mut().zip(S::chunks(from).0) {
+                    s.store(s.load(from), to);
                 }
             }
-            first += CHUNK;
         }
-        return;
-    }
-    for i in 0..rows.len {
-        let (whole, rest) = a.row(rows.start + i, depths).as_chunks();
-        let mut lines = to.get_mut(i..).unwrap_or_default().iter_mut().step_by(rows.len.max(1));
-        // `whole` first: a zip that ends must not have taken a line.
-        for (from, line) in whole.iter().zip(lines.by_ref()) {
-            *line = *from;
-        }
-        if let Some(line) = lines.next() {
+        if let Some(line) = to.get_mut(whole.len() * rows.len + i) {
             for (to, x) in line.iter_mut().zip(rest) {
                 *to = *x;
             }
@@ -49,9 +34,45 @@ pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: 
     }
 }
 
-/// *Writes* columns `columns` of `alpha * B`, depths `depths`, as `[depth][registers * LANES]`, zeros to the right.
 #[inline(always)]
+fn pack_a_columns<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
+    for (i, chunk) in to.chunks_exact_mut(rows.len.max(1)).enumerate() {
+        let depth = depths.part(i * CHUNK, CHUNK);
+        for lane in (0..depth.len).step_by(S::LANES) {
+            for row in (0..rows.len).step_by(S::LANES) {
+                let (lanes, rows) = (depth.part(lane, S::LANES), rows.part(row, S::LANES));
+                let block = load_columns(s, a, lanes, rows);
+                for i in 0..S::LANES {
+                    if i < rows.len
+                        && let Some(line) = chunk.get_mut(row + i)
+                        && let Some(to) = S::chunks_mut(line).0.get_mut(lane / S::LANES)
+                    {
+                        s.store(block.as_ref()[i], to);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// *Writes* columns `columns` of `alpha * B`, depths `depths`, as `[depth][registers * LANES]`, zeros to the right.
+#[inline(never)]
 pub(super) fn pack_b<S: Simd>(
+    s: S,
+    b: (Operand, f32),
+    depths: Range,
+    columns: Range,
+    registers: usize,
+    to: &mut [f32],
+) {
+    s.vectorize(
+        #[inline(always)]
+        move || pack_b_inline(s, b, depths, columns, registers, to),
+    );
+}
+
+#[inline(always)]
+fn pack_b_inline<S: Simd>(
     s: S,
     (b, alpha): (Operand, f32),
     depths: Range,
@@ -80,7 +101,7 @@ pub(super) fn pack_b<S: Simd>(
 fn pack_b_rows<S: Simd, const V: usize>(s: S, b: Operand, depths: Range, columns: Range, to: &mut [f32]) {
     let (to, _) = S::chunks_mut(to).0.as_chunks_mut::<V>();
     for (p, to) in to.iter_mut().enumerate() {
-        let values: [S::F32; V] = load_row(s, b.row(depths.start + p, columns));
+        let values: [S::F32; V] = load_row(s, b.stored(depths.start + p, columns));
         for v in 0..V {
             s.store(values[v], &mut to[v]);
         }
@@ -93,20 +114,15 @@ fn pack_b_transposed<S: Simd>(s: S, b: Operand, depths: Range, columns: Range, r
     for v in 0..registers {
         let lanes = columns.part(v * S::LANES, S::LANES);
         for p in (0..depths.len).step_by(S::LANES) {
-            let rows = to.get_mut(p * registers + v..).unwrap_or_default();
-            let mut rows = rows.iter_mut().step_by(registers.max(1));
-            transposed(
-                s,
-                b,
-                lanes,
-                depths.part(p, S::LANES),
-                #[inline(always)]
-                |_, value| {
-                    if let Some(to) = rows.next() {
-                        s.store(value, to);
-                    }
-                },
-            );
+            let depths = depths.part(p, S::LANES);
+            let block = load_columns(s, b, lanes, depths);
+            for i in 0..S::LANES {
+                if i < depths.len
+                    && let Some(to) = to.get_mut((p + i) * registers + v)
+                {
+                    s.store(block.as_ref()[i], to);
+                }
+            }
         }
     }
 }
@@ -126,23 +142,22 @@ impl Range {
     }
 }
 
-/// Reads at most `LANES` stored rows of at most `LANES` floats and gives `sink` the columns, numbered from 0.
+/// Reads at most `LANES` stored rows of at most `LANES` floats as columns; what lies beyond is unspecified.
 #[inline(always)]
-fn transposed<S: Simd>(s: S, from: Operand, rows: Range, columns: Range, mut sink: impl FnMut(usize, S::F32)) {
+fn load_columns<S: Simd>(s: S, from: Operand, rows: Range, columns: Range) -> S::Square {
     let mut block = s.square(s.splat(0.0));
-    for (i, register) in block.as_mut().iter_mut().enumerate() {
-        if i < rows.len {
-            let row = from.stored(rows.start + i, columns);
-            *register = match S::chunks(row).0.first() {
-                Some(whole) => s.load(whole),
-                None => s.load_partial(row),
-            };
+    let mut at = rows.start * from.stride + columns.start;
+    for i in 0..S::LANES {
+        let row = from.data.get(at..).unwrap_or_default();
+        block.as_mut()[i] = match S::chunks(row).0.first() {
+            // Whole registers even where only a part is asked for: the rest ends up in columns that are not used.
+            Some(whole) => s.load(whole),
+            None => s.load_partial(row),
+        };
+        if i + 1 < rows.len {
+            at += from.stride;
         }
     }
-    let block = s.transpose(block);
-    for (i, register) in block.as_ref().iter().enumerate() {
-        if i < columns.len {
-            sink(i, *register);
-        }
-    }
+    s.transpose(&mut block);
+    block
 }

@@ -30,6 +30,18 @@ fn chain(p: Matmul, a: &[f32], b: &[f32], c: &[f32], fused: bool) -> Vec<f32> {
     out
 }
 
+fn run(
+    level: Level,
+    dims: [usize; 3],
+    a: Operand,
+    b: (Operand, f32),
+    start: Start,
+    c: &mut [f32],
+    scratch: &mut [f32],
+) {
+    dispatch!(level, s => multiply(s, dims, a, b, start, c, scratch, |_, _, _| ()));
+}
+
 #[test]
 fn every_level_gives_the_bits_of_the_chain() {
     let sizes = [
@@ -51,18 +63,19 @@ fn every_level_gives_the_bits_of_the_chain() {
         [130, 5, 800],
     ];
     for [m, n, k] in sizes {
-        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let (a, b, initial) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
         for form in [Matmul::nn, Matmul::nt, Matmul::tn, Matmul::tt] {
             for (alpha, accumulate) in [(1.0, false), (1.0, true), (-0.3, true)] {
                 let p = Matmul { alpha, accumulate, ..form(m, n, k) };
                 for level in Level::available() {
-                    let mut out = c.clone();
+                    let mut out = initial.clone();
                     let mut scratch = std::vec![f32::NAN; p.scratch_len()];
                     let oa = if p.transpose_a { Operand::columns(&a, m) } else { Operand::rows(&a, k) };
                     let ob = if p.transpose_b { Operand::columns(&b, k) } else { Operand::rows(&b, n) };
                     let start = if accumulate { Start::Out } else { Start::Zero };
-                    dispatch!(level, s => multiply(s, [m, n, k], oa, (ob, alpha), start, &mut out, &mut scratch, |_, _, _| ()));
-                    let expected = chain(p, &a, &b, &c, level.is_fused());
+                    let (c, s) = (&mut out[..], &mut scratch[..]);
+                    run(level, [m, n, k], oa, (ob, alpha), start, c, s);
+                    let expected = chain(p, &a, &b, &initial, level.is_fused());
                     assert!(
                         out.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits()),
                         "{level} {p:?}\n{out:?}\n{expected:?}"

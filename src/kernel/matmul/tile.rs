@@ -63,13 +63,14 @@ pub(super) fn tile<S: Simd>(s: S, rows: usize, registers: usize, operands: Opera
 fn fixed<S: Simd, const R: usize, const V: usize>(s: S, operands: Operands, start: Start, mut c: Out) {
     s.vectorize(
         #[inline(always)]
-        || {
+        move || {
             let (a, _) = operands.a.as_chunks::<R>();
             let (b, _) = S::chunks(operands.b).0.as_chunks::<V>();
-            if let Some(sums) = begin::<S, R, V>(s, start, &c) {
-                let sums = sum(s, a, b, sums);
-                end(s, &mut c, sums);
-            }
+            // Passed by reference: an array that is moved goes through memory.
+            let mut sums = [[s.splat(0.0); V]; R];
+            begin(s, start, &c, &mut sums);
+            sum(s, a, b, &mut sums);
+            end(s, &mut c, &sums);
         },
     );
 }
@@ -78,19 +79,21 @@ fn fixed<S: Simd, const R: usize, const V: usize>(s: S, operands: Operands, star
 type Sums<S, const R: usize, const V: usize> = [[<S as Simd>::F32; V]; R];
 
 #[inline(always)]
-fn begin<S: Simd, const R: usize, const V: usize>(s: S, start: Start, c: &Out) -> Option<Sums<S, R, V>> {
-    let mut sums = [[s.splat(0.0); V]; R];
+fn begin<S: Simd, const R: usize, const V: usize>(s: S, start: Start, c: &Out, sums: &mut Sums<S, R, V>) {
     match start {
         Start::Zero => {}
-        Start::Row(bias) => sums = [load_row(s, bias.get(..c.columns)?); R],
+        Start::Row(bias) => {
+            let bias = load_row(s, bias.get(..c.columns).unwrap_or_default());
+            for sum in sums {
+                *sum = bias;
+            }
+        }
         Start::Out => {
-            let mut rows = c.data.chunks(c.stride.max(1));
-            for sum in &mut sums {
-                *sum = load_row(s, rows.next()?.get(..c.columns)?);
+            for (sum, row) in sums.iter_mut().zip(c.data.chunks(c.stride.max(1))) {
+                *sum = load_row(s, row.get(..c.columns).unwrap_or_default());
             }
         }
     }
-    Some(sums)
 }
 
 /// `sums[i][v] += a[i][p] * b[p][v]` for each p in order.
@@ -99,34 +102,29 @@ fn sum<S: Simd, const R: usize, const V: usize>(
     s: S,
     a: &[[[f32; CHUNK]; R]],
     b: &[[S::Array; V]],
-    mut sums: Sums<S, R, V>,
-) -> Sums<S, R, V> {
+    sums: &mut Sums<S, R, V>,
+) {
+    // A copy, so that the loop's sums are registers and not what a reference points to.
+    let mut acc = *sums;
     for (a, b) in a.iter().zip(b.chunks(CHUNK)) {
         for (p, b) in b.iter().enumerate() {
-            let b: [S::F32; V] = core::array::from_fn(
-                #[inline(always)]
-                |v| s.load(&b[v]),
-            );
             for i in 0..R {
                 let x = s.splat(a[i][p % CHUNK]);
                 for v in 0..V {
-                    sums[i][v] = s.mul_add(x, b[v], sums[i][v]);
+                    acc[i][v] = s.mul_add(x, s.load(&b[v]), acc[i][v]);
                 }
             }
         }
     }
-    sums
+    *sums = acc;
 }
 
 #[inline(always)]
-fn end<S: Simd, const R: usize, const V: usize>(s: S, c: &mut Out, sums: Sums<S, R, V>) {
+fn end<S: Simd, const R: usize, const V: usize>(s: S, c: &mut Out, sums: &Sums<S, R, V>) {
     let mut rows = c.data.chunks_mut(c.stride.max(1));
-    for sum in sums {
-        if let Some(row) = rows.next().and_then(
-            #[inline(always)]
-            |row| row.get_mut(..c.columns),
-        ) {
-            store_row(s, row, sum);
+    for i in 0..R {
+        if let Some(row) = rows.next() {
+            store_row(s, row.get_mut(..c.columns).unwrap_or_default(), &sums[i]);
         }
     }
 }
@@ -153,7 +151,7 @@ pub(super) fn load_row<S: Simd, const V: usize>(s: S, row: &[f32]) -> [S::F32; V
 
 /// `V` registers into a row that may end before they do.
 #[inline(always)]
-fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: [S::F32; V]) {
+fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: &[S::F32; V]) {
     let (whole, rest) = S::chunks_mut(row);
     if let Some(whole) = whole.first_chunk_mut::<V>() {
         for v in 0..V {
@@ -161,11 +159,11 @@ fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: [S::F32; V]
         }
         return;
     }
-    for (v, value) in values.into_iter().enumerate() {
+    for v in 0..V {
         if v == whole.len() {
-            s.store_partial(value, rest);
+            s.store_partial(values[v], rest);
         } else if let Some(to) = whole.get_mut(v) {
-            s.store(value, to);
+            s.store(values[v], to);
         }
     }
 }

@@ -1,0 +1,185 @@
+//! A dense (fully connected, linear) layer: `y = x Wᵀ + b`.
+//!
+//! Parameters are PyTorch's: `weight[outputs][inputs]`, then `bias[outputs]`, in one slice.
+
+use crate::error::Result;
+use crate::kernel::{Operand, Start, column_sums, matmul_scratch_len, multiply};
+use crate::shape::{check_at_least, check_len, check_rows};
+use crate::simd::Simd;
+use crate::{dispatch, simd};
+
+/// The shape of a dense layer.
+///
+/// As [`torch.nn.Linear`](https://pytorch.org/docs/stable/generated/torch.nn.Linear.html).
+///
+/// ```
+/// use flatgrad::dense::{Dense, backward, forward};
+///
+/// const LAYER: Dense = Dense { inputs: 2, outputs: 1 };
+/// let params = [3.0, 4.0, 0.5]; // weight, then bias
+/// let (x, mut y) = ([1.0, 2.0], [0.0]);
+/// let mut scratch = [0.0; LAYER.scratch_len(1)];
+/// forward(LAYER, &params, &x, &mut y, &mut scratch)?;
+/// assert_eq!(y, [11.5]);
+///
+/// let (mut dparams, mut dx) = ([0.0; 3], [0.0; 2]);
+/// backward(LAYER, &params, &x, &[1.0], &mut dparams, Some(&mut dx), &mut scratch)?;
+/// assert_eq!((dparams, dx), ([1.0, 2.0, 1.0], [3.0, 4.0]));
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// Width of a row of `x`.
+    pub inputs: usize,
+    /// Width of a row of `y`.
+    pub outputs: usize,
+}
+
+impl Dense {
+    /// Floats of weight: `inputs * outputs`.
+    #[must_use]
+    pub const fn weight_len(self) -> usize {
+        self.inputs.saturating_mul(self.outputs)
+    }
+
+    /// Floats of weight and bias.
+    #[must_use]
+    pub const fn param_len(self) -> usize {
+        self.weight_len().saturating_add(self.outputs)
+    }
+
+    /// Floats of scratch that [`forward`] needs for `batch` rows.
+    #[must_use]
+    pub const fn forward_scratch_len(self, batch: usize) -> usize {
+        matmul_scratch_len(batch, self.outputs, self.inputs)
+    }
+
+    /// Floats of scratch that either of [`forward`] and [`backward`] needs for `batch` rows.
+    #[must_use]
+    pub const fn scratch_len(self, batch: usize) -> usize {
+        let forward = self.forward_scratch_len(batch);
+        let weight = matmul_scratch_len(self.outputs, self.inputs, batch);
+        let input = matmul_scratch_len(batch, self.inputs, self.outputs);
+        let backward = if weight > input { weight } else { input };
+        if forward > backward { forward } else { backward }
+    }
+}
+
+/// `y = x Wᵀ + b`. *Writes* `y[batch][outputs]`; the batch is the number of rows of `x[batch][inputs]`.
+///
+/// Row i of `y` has the same bits whatever the batch. *Scratch*: [`Dense::forward_scratch_len`].
+///
+/// # Errors
+/// [`Error`](crate::Error) where a slice does not fit; nothing is written.
+pub fn forward(layer: Dense, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut [f32]) -> Result<()> {
+    let batch = check_rows("x", x, layer.inputs)?;
+    check_len("params", params, layer.param_len(), 1)?;
+    check_len("y", y, batch, layer.outputs)?;
+    check_at_least("scratch", scratch, layer.forward_scratch_len(batch))?;
+    dispatch!(simd::level(), s => forward_kernel(s, layer, params, x, y, scratch, |_, _, _| ()));
+    Ok(())
+}
+
+/// The gradients of [`forward`] from `dy[batch][outputs]`: *writes* `dparams` and, where given, `dx[batch][inputs]`.
+///
+/// *Scratch*: [`Dense::scratch_len`].
+///
+/// # Errors
+/// [`Error`](crate::Error) where a slice does not fit; nothing is written.
+pub fn backward(
+    layer: Dense,
+    params: &[f32],
+    x: &[f32],
+    dy: &[f32],
+    dparams: &mut [f32],
+    dx: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) -> Result<()> {
+    let batch = check_rows("x", x, layer.inputs)?;
+    check_len("params", params, layer.param_len(), 1)?;
+    check_len("dy", dy, batch, layer.outputs)?;
+    check_len("dparams", dparams, layer.param_len(), 1)?;
+    if let Some(dx) = &dx {
+        check_len("dx", dx, batch, layer.inputs)?;
+    }
+    check_at_least("scratch", scratch, layer.scratch_len(batch))?;
+    dispatch!(simd::level(), s => backward_kernel(s, layer, params, x, dy, dparams, dx, scratch));
+    Ok(())
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the arguments of `backward`")]
+fn backward_kernel<S: Simd>(
+    s: S,
+    layer: Dense,
+    params: &[f32],
+    x: &[f32],
+    dy: &[f32],
+    dparams: &mut [f32],
+    dx: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) {
+    param_gradient(s, layer, x, dy, dparams, scratch);
+    if let Some(dx) = dx {
+        input_gradient(s, layer, params, dy, dx, scratch, |_, _, _| ());
+    }
+}
+
+fn rows(xs: &[f32], width: usize) -> usize {
+    xs.len().checked_div(width).unwrap_or_default()
+}
+
+/// [`forward`], with an `ending` for each finished stretch of `y`, which gets its place in `y` too.
+#[inline(always)]
+pub(crate) fn forward_kernel<S: Simd>(
+    s: S,
+    layer: Dense,
+    params: &[f32],
+    x: &[f32],
+    y: &mut [f32],
+    scratch: &mut [f32],
+    ending: impl Fn(S, usize, &mut [f32]),
+) {
+    let Dense { inputs, outputs } = layer;
+    let Some((weight, bias)) = params.split_at_checked(layer.weight_len()) else { return };
+    let dims = [rows(y, outputs), outputs, inputs];
+    let (x, weight) = (Operand::rows(x, inputs), Operand::columns(weight, inputs));
+    multiply(s, dims, x, (weight, 1.0), Start::Row(bias), y, scratch, ending);
+}
+
+/// The gradients of weight and bias.
+#[inline(always)]
+pub(crate) fn param_gradient<S: Simd>(
+    s: S,
+    layer: Dense,
+    x: &[f32],
+    dy: &[f32],
+    dparams: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let Dense { inputs, outputs } = layer;
+    let Some((dweight, dbias)) = dparams.split_at_mut_checked(layer.weight_len()) else { return };
+    // y = x Wᵀ + b: dW = dyᵀ x, db = the sum of dy's rows.
+    let (dy_columns, x_rows) = (Operand::columns(dy, outputs), Operand::rows(x, inputs));
+    let dims = [outputs, inputs, rows(dy, outputs)];
+    multiply(s, dims, dy_columns, (x_rows, 1.0), Start::Zero, dweight, scratch, |_, _, _| ());
+    column_sums(s, dy, dbias);
+}
+
+/// The gradient of the input, with an `ending` for each finished stretch of `dx`, which gets its place in `dx` too.
+#[inline(always)]
+pub(crate) fn input_gradient<S: Simd>(
+    s: S,
+    layer: Dense,
+    params: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+    ending: impl Fn(S, usize, &mut [f32]),
+) {
+    let Dense { inputs, outputs } = layer;
+    let Some((weight, _)) = params.split_at_checked(layer.weight_len()) else { return };
+    // y = x Wᵀ + b: dx = dy W.
+    let dims = [rows(dy, outputs), inputs, outputs];
+    multiply(s, dims, Operand::rows(dy, outputs), (Operand::rows(weight, inputs), 1.0), Start::Zero, dx, scratch, ending);
+}

@@ -1,0 +1,134 @@
+//! Reductions in one fixed order: element i goes to virtual lane i mod 16, and the lanes fold 8, 4, 2, 1.
+
+use crate::simd::{Simd, VIRTUAL_LANES};
+
+/// One pass that writes and reduces: `(outs, lanes) = f(outs, ins, lanes)`, where `lanes` are `A` accumulators for
+/// each virtual lane that start at `start`. Elements that are not there touch no accumulator.
+#[inline(always)]
+pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize>(
+    s: S,
+    outs: [&mut [f32]; O],
+    ins: [&[f32]; I],
+    start: [f32; A],
+    f: impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
+) -> [S::Wide; A] {
+    let registers = VIRTUAL_LANES / S::LANES;
+    let mut lanes = start.map(|x| s.wide(s.splat(x)));
+    let outs = outs.map(S::chunks_mut);
+    let ins = ins.map(S::chunks);
+    let whole = outs.iter().map(|out| out.0.len()).chain(ins.iter().map(|x| x.0.len())).min().unwrap_or(0);
+    let mut c = 0;
+    while c < whole {
+        for j in 0..registers {
+            if c == whole {
+                break;
+            }
+            let (mut old, mut x) = ([s.splat(0.0); O], [s.splat(0.0); I]);
+            for o in 0..O {
+                if let Some(from) = outs[o].0.get(c) {
+                    old[o] = s.load(from);
+                }
+            }
+            for i in 0..I {
+                if let Some(from) = ins[i].0.get(c) {
+                    x[i] = s.load(from);
+                }
+            }
+            let (new, sums) = f(old, x, lanes.each_ref().map(|lanes| lanes.as_ref()[j]));
+            for a in 0..A {
+                lanes[a].as_mut()[j] = sums[a];
+            }
+            for o in 0..O {
+                if let Some(to) = outs[o].0.get_mut(c) {
+                    s.store(new[o], to);
+                }
+            }
+            c += 1;
+        }
+    }
+    let rest = outs.first().map_or(0, |out| out.1.len()).max(ins.first().map_or(0, |x| x.1.len()));
+    if S::LANES > 1 && rest > 0 {
+        let old = core::array::from_fn(
+            #[inline(always)]
+            |o| s.load_partial(outs[o].1),
+        );
+        let x = core::array::from_fn(
+            #[inline(always)]
+            |i| s.load_partial(ins[i].1),
+        );
+        // A loop over constants: an index known only at run time would keep the lanes in memory.
+        for j in 0..registers {
+            if j == whole % registers {
+                let before = lanes.each_ref().map(|lanes| lanes.as_ref()[j]);
+                let (new, sums) = f(old, x, before);
+                for a in 0..A {
+                    lanes[a].as_mut()[j] = s.select(s.first(rest), sums[a], before[a]);
+                }
+                for o in 0..O {
+                    s.store_partial(new[o], outs[o].1);
+                }
+            }
+        }
+    }
+    lanes
+}
+
+/// Folds the virtual lanes: lane j with lane j + 8, then + 4, + 2, + 1.
+#[inline(always)]
+pub(crate) fn fold<S: Simd>(s: S, lanes: S::Wide, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = s.to_lanes(lanes);
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            lanes[j] = f(lanes[j], lanes[j + half]);
+        }
+    }
+    lanes[0]
+}
+
+/// `out[j] = sum over rows of x[row][j]`, rows in order from 0. *Writes* `out`.
+#[inline(always)]
+pub(crate) fn column_sums<S: Simd>(s: S, x: &[f32], out: &mut [f32]) {
+    let width = out.len().max(1);
+    let (whole, rest) = S::chunks_mut(out);
+    let done = whole.len() * S::LANES;
+    for (c, to) in whole.iter_mut().enumerate() {
+        let mut sum = s.splat(0.0);
+        for row in x.chunks_exact(width) {
+            if let Some(from) = S::chunks(row).0.get(c) {
+                sum = s.add(sum, s.load(from));
+            }
+        }
+        s.store(sum, to);
+    }
+    let mut sum = s.splat(0.0);
+    for row in x.chunks_exact(width) {
+        sum = s.add(sum, s.load_partial(row.get(done..).unwrap_or_default()));
+    }
+    s.store_partial(sum, rest);
+}
+
+/// A sum of many `f32` that carries its rounding errors along (Neumaier), with the same bits on every level.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sum {
+    sum: f32,
+    error: f32,
+}
+
+impl Sum {
+    /// Adds `x`.
+    #[inline]
+    pub(crate) fn add(&mut self, x: f32) {
+        let sum = self.sum + x;
+        // Exact for finite numbers (Knuth's two-sum); an infinity must not become NaN by its error.
+        let back = sum - self.sum;
+        let error = (self.sum - (sum - back)) + (x - back);
+        self.sum = sum;
+        self.error += if error.is_nan() { 0.0 } else { error };
+    }
+
+    /// The sum.
+    #[inline]
+    pub(crate) fn value(self) -> f32 {
+        self.sum + self.error
+    }
+}

@@ -1,0 +1,42 @@
+//! `e^x`.
+//!
+//! 1. Clamp to where the result is not yet 0 or infinite for good (NaN passes).
+//! 2. `n = round(x / ln 2)`, `r = x - n ln 2` with `ln 2` in two parts; the first has so few bits that `n` times it
+//!    is exact, fused or not. `|r| <= 0.3466`.
+//! 3. `e^r = 1 + r + r^2 q(r)`, `q` of degree 5: Sollya's `fpminimax((exp(x)-1-x)/x^2, 5, [|SG...|],
+//!    [-0.3466;0.3466], absolute)`, relative error of `e^r` 0.005 * 2^-24.
+//! 4. Times `2^n`, rounded once.
+
+use super::{polynomial, round};
+use crate::simd::Simd;
+
+/// Largest error in units in the last place.
+pub const MAX_ULP: f32 = 0.97;
+/// Where it holds: everywhere, subnormal results included.
+pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
+
+const LN2_HI: f32 = 0.693_145_75;
+const LN2_LO: f32 = 1.428_606_8e-6;
+const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e-3, 1.997_232_5e-4];
+
+/// `e^x`; `exp(-inf) = 0`, `exp(inf) = inf`.
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
+    let n = round(s, s.mul(x, s.splat(core::f32::consts::LOG2_E)));
+    let r = s.mul_add(n, s.splat(-LN2_HI), x);
+    let r = s.mul_add(n, s.splat(-LN2_LO), r);
+    let q = polynomial(s, r, &Q);
+    let e = s.add(s.mul_add(s.mul(r, r), q, r), s.splat(1.0));
+    s.ldexp(e, n)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::math::sweep::check;
+
+    #[test]
+    fn within_its_bound() {
+        check!(super::exp, f64::exp, super::MAX_ULP);
+    }
+}

@@ -1,0 +1,35 @@
+//! Elementary functions, register to register. Each file opens with its method and the source of its coefficients.
+//!
+//! `MAX_ULP` is the largest error, over every `f32`, on fused and on unfused levels, in units in the last place of
+//! the result; `DOMAIN` says where it holds. A sweep in each file's tests enforces it.
+
+pub mod exp;
+pub mod ln;
+pub mod sigmoid;
+pub mod sin_cos;
+pub mod tanh;
+
+#[cfg(test)]
+mod sweep;
+
+pub(crate) use self::{exp::exp, ln::ln, sigmoid::sigmoid, sin_cos::sin_cos_turn, tanh::tanh};
+
+use crate::simd::Simd;
+
+/// `c[0] + c[1]*x + c[2]*x^2 + ...` by Horner's rule.
+#[inline(always)]
+fn polynomial<S: Simd, const N: usize>(s: S, x: S::F32, c: &[f32; N]) -> S::F32 {
+    let mut sum = s.splat(c[N - 1]);
+    for i in (0..N - 1).rev() {
+        sum = s.mul_add(sum, x, s.splat(c[i]));
+    }
+    sum
+}
+
+/// `x` rounded to the nearest integer, ties to even, for `|x| < 2^22`.
+#[inline(always)]
+fn round<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    // Where the last place is 1, adding rounds; on every level alike.
+    let shift = s.splat(12_582_912.0);
+    s.sub(s.add(x, shift), shift)
+}

@@ -1,0 +1,240 @@
+//! Forward and backward through the stages, under one dispatch.
+//!
+//! The gradient buffer of a stage holds the gradient for what its activation takes: the product that makes it ends
+//! with the factor of that activation's derivative, while it is in cache.
+
+use super::Sequential;
+use super::stage::Stage;
+use crate::dense;
+use crate::loss::cross_entropy_rows;
+use crate::simd::Simd;
+
+/// A training scratch, taken apart.
+pub(super) struct Buffers<'s> {
+    /// Every stage's output, one after the other.
+    outputs: &'s mut [f32],
+    /// The gradients of the stages with even index in turn, and of those with odd.
+    gradients: [&'s mut [f32]; 2],
+    products: &'s mut [f32],
+}
+
+impl<'s> Buffers<'s> {
+    pub(super) fn new(net: &Sequential, batch: usize, scratch: &'s mut [f32]) -> Self {
+        let total = net.stages().fold(0usize, |sum, stage| sum + stage.outputs);
+        let [even, odd] = net.widest();
+        let (outputs, rest) = cut(scratch, batch * total);
+        let (even, rest) = cut(rest, batch * even);
+        let (odd, products) = cut(rest, batch * odd);
+        Self { outputs, gradients: [even, odd], products }
+    }
+}
+
+/// `split_at_mut` that takes what there is.
+fn cut(xs: &mut [f32], len: usize) -> (&mut [f32], &mut [f32]) {
+    xs.split_at_mut(len.min(xs.len()))
+}
+
+/// `xs[start..][..len]`, or what there is of it.
+fn part(xs: &[f32], start: usize, len: usize) -> &[f32] {
+    xs.get(start..).and_then(|xs| xs.get(..len)).unwrap_or_default()
+}
+
+/// The gradient buffers of a stage and of its neighbours.
+fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32], &'p mut [f32]) {
+    let [even, odd] = gradients;
+    if index.is_multiple_of(2) { (even, odd) } else { (odd, even) }
+}
+
+impl Stage {
+    /// `y = activation(x Wᵀ + b)`, or what of it the stage has.
+    #[inline(always)]
+    fn forward<S: Simd>(self, s: S, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+        match (self.dense, self.activation) {
+            (Some(dense), activation) => {
+                let params = part(params, self.params, dense.param_len());
+                dense::forward_kernel(
+                    s,
+                    dense,
+                    params,
+                    x,
+                    y,
+                    scratch,
+                    #[inline(always)]
+                    |s, _, part| {
+                        if let Some(activation) = activation {
+                            activation.apply(s, part);
+                        }
+                    },
+                );
+            }
+            (None, activation) => {
+                y.copy_from_slice(x);
+                if let Some(activation) = activation {
+                    activation.apply(s, y);
+                }
+            }
+        }
+    }
+
+    /// From the gradient `dy` of this stage: *writes* `dx`, the gradient of the stage before, whose output is `x`.
+    #[inline(always)]
+    fn backward_input<S: Simd>(
+        self,
+        s: S,
+        before: Stage,
+        params: &[f32],
+        x: &[f32],
+        [dy, dx]: [&mut [f32]; 2],
+        scratch: &mut [f32],
+    ) {
+        match self.dense {
+            Some(dense) => dense::input_gradient(
+                s,
+                dense,
+                part(params, self.params, dense.param_len()),
+                dy,
+                dx,
+                scratch,
+                #[inline(always)]
+                |s, place, dx| {
+                    if let Some(activation) = before.activation {
+                        activation.apply_gradient(s, part(x, place, dx.len()), dx);
+                    }
+                },
+            ),
+            None => {
+                dx.copy_from_slice(dy);
+                if let Some(activation) = before.activation {
+                    activation.apply_gradient(s, x, dx);
+                }
+            }
+        }
+    }
+}
+
+/// Inference: only the last output is kept.
+#[inline(always)]
+pub(super) fn infer<S: Simd>(
+    s: S,
+    net: Sequential,
+    params: &[f32],
+    x: &[f32],
+    batch: usize,
+    out: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let [even, odd] = net.widest();
+    let (even, rest) = cut(scratch, batch * even);
+    let (odd, products) = cut(rest, batch * odd);
+    let mut hidden = [even, odd];
+    let last = net.stages().count().saturating_sub(1);
+    let mut inputs = net.input_len();
+    for stage in net.stages() {
+        let (y, before) = pair(&mut hidden, stage.index);
+        let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
+        let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.outputs).0 };
+        stage.forward(s, params, x, y, products);
+        inputs = stage.outputs;
+    }
+}
+
+/// Keeps every stage's output.
+#[inline(always)]
+pub(super) fn forward_train<S: Simd>(s: S, net: Sequential, params: &[f32], x: &[f32], batch: usize, to: Buffers) {
+    let mut inputs = 0;
+    for stage in net.stages() {
+        let (before, rest) = cut(to.outputs, batch * stage.before);
+        let x = if stage.index == 0 { x } else { part(before, batch * (stage.before - inputs), batch * inputs) };
+        stage.forward(s, params, x, cut(rest, batch * stage.outputs).0, to.products);
+        inputs = stage.outputs;
+    }
+}
+
+/// From the last stage's gradient in its buffer to all parameters'.
+#[inline(always)]
+fn backward_stages<S: Simd>(
+    s: S,
+    net: Sequential,
+    params: &[f32],
+    x: &[f32],
+    batch: usize,
+    grads: &mut [f32],
+    mut buffers: Buffers,
+) {
+    for index in (0..net.stages().count()).rev() {
+        let Some(stage) = net.stages().nth(index) else { return };
+        let before = index.checked_sub(1).and_then(|before| net.stages().nth(before));
+        let x = match before {
+            Some(before) => part(buffers.outputs, batch * before.before, batch * before.outputs),
+            None => x,
+        };
+        let (dy, dx) = pair(&mut buffers.gradients, index);
+        let (dy, _) = cut(dy, batch * stage.outputs);
+        if let Some(dense) = stage.dense {
+            let (_, dparams) = cut(grads, stage.params);
+            dense::param_gradient(s, dense, x, dy, cut(dparams, dense.param_len()).0, buffers.products);
+        }
+        if let Some(before) = before {
+            let (dx, _) = cut(dx, batch * before.outputs);
+            stage.backward_input(s, before, params, x, [dy, dx], buffers.products);
+        }
+    }
+}
+
+/// The last stage, its output, and the buffer of its gradient.
+fn last<'b>(net: Sequential, batch: usize, buffers: &'b mut Buffers) -> Option<(Stage, &'b [f32], &'b mut [f32])> {
+    let stage = net.stages().last()?;
+    let y = part(buffers.outputs, batch * stage.before, batch * stage.outputs);
+    let (dy, _) = pair(&mut buffers.gradients, stage.index);
+    Some((stage, y, cut(dy, batch * stage.outputs).0))
+}
+
+/// From a given gradient of the output.
+#[inline(always)]
+pub(super) fn backward<S: Simd>(
+    s: S,
+    net: Sequential,
+    params: &[f32],
+    x: &[f32],
+    doutput: &[f32],
+    grads: &mut [f32],
+    mut buffers: Buffers,
+) {
+    let batch = x.len().checked_div(net.input_len()).unwrap_or_default();
+    let Some((stage, y, dy)) = last(net, batch, &mut buffers) else { return };
+    dy.copy_from_slice(doutput);
+    if let Some(activation) = stage.activation {
+        activation.apply_gradient(s, y, dy);
+    }
+    backward_stages(s, net, params, x, batch, grads, buffers);
+}
+
+/// Forward, mean cross-entropy, backward.
+#[inline(always)]
+pub(super) fn loss_and_grad<S: Simd>(
+    s: S,
+    net: Sequential,
+    params: &[f32],
+    x: &[f32],
+    labels: &[i32],
+    grads: &mut [f32],
+    mut buffers: Buffers,
+) -> f32 {
+    let batch = labels.len();
+    let rows = batch as f32;
+    forward_train(s, net, params, x, batch, buffers.reborrow());
+    let Some((stage, logits, dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
+    let sum = cross_entropy_rows(s, logits, labels, stage.outputs, 1.0 / rows, None, Some(&mut *dlogits));
+    if let Some(activation) = stage.activation {
+        activation.apply_gradient(s, logits, dlogits);
+    }
+    backward_stages(s, net, params, x, batch, grads, buffers);
+    sum / rows
+}
+
+impl Buffers<'_> {
+    fn reborrow(&mut self) -> Buffers<'_> {
+        let [even, odd] = &mut self.gradients;
+        Buffers { outputs: self.outputs, gradients: [even, odd], products: self.products }
+    }
+}
