@@ -1,25 +1,37 @@
 #![no_std]
+#![doc = include_str!("../README.md")]
 
 #[cfg(test)]
 extern crate std;
 
+// Layer by layer: a module imports only from those above it (`tests/layering.rs`).
 mod error;
 mod shape;
 
 pub mod simd;
 
+#[forbid(unsafe_code)]
 pub mod math;
 
+#[forbid(unsafe_code)]
 pub mod kernel;
 
+#[forbid(unsafe_code)]
 pub mod activation;
+#[forbid(unsafe_code)]
 pub mod data;
+#[forbid(unsafe_code)]
 pub mod dense;
+#[forbid(unsafe_code)]
 pub mod init;
+#[forbid(unsafe_code)]
 pub mod loss;
+#[forbid(unsafe_code)]
 pub mod metrics;
+#[forbid(unsafe_code)]
 pub mod optim;
 
+#[forbid(unsafe_code)]
 pub mod net;
 
 pub use error::{Error, Result};

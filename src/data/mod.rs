@@ -66,7 +66,10 @@ pub fn gather<T: Copy>(x: &[T], width: usize, indices: &[u32], out: &mut [T]) ->
     for (out, &row) in out.chunks_exact_mut(width).zip(indices) {
         let start = row as usize * width;
         if let Some(from) = x.get(start..).and_then(|x| x.get(..width)) {
-            out.copy_from_slice(from);
+            // `copy_from_slice` could panic; this becomes the same memcpy.
+            for (to, x) in out.iter_mut().zip(from) {
+                *to = *x;
+            }
         }
     }
     Ok(())

@@ -86,7 +86,8 @@ pub struct Sequential<'a> {
 macro_rules! sequential {
     ($($layer:expr),+ $(,)?) => {
         const {
-            match $crate::net::Sequential::new(&[$($layer),+]) {
+            const LAYERS: &[$crate::net::Layer] = &[$($layer),+];
+            match $crate::net::Sequential::new(LAYERS) {
                 Ok(net) => net,
                 Err(_) => panic!("the first layer must be dense, and each must take as many inputs as the one before gives"),
             }
@@ -209,7 +210,7 @@ impl<'a> Sequential<'a> {
     /// ```
     pub fn forward_train(&self, params: &[f32], x: &[f32], scratch: &mut [f32]) -> Result<()> {
         let batch = self.check_inputs(params, x)?;
-        let buffers = self.buffers(batch, scratch)?;
+        let buffers = &mut self.buffers(batch, scratch)?;
         let net = *self;
         dispatch!(simd::level(), s => pass::forward_train(s, net, params, x, batch, buffers));
         Ok(())

@@ -39,6 +39,13 @@ fn part(xs: &[f32], start: usize, len: usize) -> &[f32] {
     xs.get(start..).and_then(|xs| xs.get(..len)).unwrap_or_default()
 }
 
+/// `copy_from_slice` without its panic.
+fn copy(from: &[f32], to: &mut [f32]) {
+    for (to, x) in to.iter_mut().zip(from) {
+        *to = *x;
+    }
+}
+
 /// The gradient buffers of a stage and of its neighbours.
 fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32], &'p mut [f32]) {
     let [even, odd] = gradients;
@@ -49,29 +56,26 @@ impl Stage {
     /// `y = activation(x Wᵀ + b)`, or what of it the stage has.
     #[inline(always)]
     fn forward<S: Simd>(self, s: S, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        match (self.dense, self.activation) {
-            (Some(dense), activation) => {
-                let params = part(params, self.params, dense.param_len());
-                dense::forward_kernel(
-                    s,
-                    dense,
-                    params,
-                    x,
-                    y,
-                    scratch,
-                    #[inline(always)]
-                    |s, _, part| {
-                        if let Some(activation) = activation {
-                            activation.apply(s, part);
-                        }
-                    },
-                );
-            }
-            (None, activation) => {
-                y.copy_from_slice(x);
-                if let Some(activation) = activation {
-                    activation.apply(s, y);
-                }
+        let activation = self.activation;
+        if let Some(dense) = self.dense {
+            dense::forward_kernel(
+                s,
+                dense,
+                part(params, self.params, dense.param_len()),
+                x,
+                y,
+                scratch,
+                #[inline(always)]
+                |s, _, part| {
+                    if let Some(activation) = activation {
+                        activation.apply(s, part);
+                    }
+                },
+            );
+        } else {
+            copy(x, y);
+            if let Some(activation) = activation {
+                activation.apply(s, y);
             }
         }
     }
@@ -87,8 +91,8 @@ impl Stage {
         [dy, dx]: [&mut [f32]; 2],
         scratch: &mut [f32],
     ) {
-        match self.dense {
-            Some(dense) => dense::input_gradient(
+        if let Some(dense) = self.dense {
+            dense::input_gradient(
                 s,
                 dense,
                 part(params, self.params, dense.param_len()),
@@ -101,12 +105,11 @@ impl Stage {
                         activation.apply_gradient(s, part(x, place, dx.len()), dx);
                     }
                 },
-            ),
-            None => {
-                dx.copy_from_slice(dy);
-                if let Some(activation) = before.activation {
-                    activation.apply_gradient(s, x, dx);
-                }
+            );
+        } else {
+            copy(dy, dx);
+            if let Some(activation) = before.activation {
+                activation.apply_gradient(s, x, dx);
             }
         }
     }
@@ -140,7 +143,7 @@ pub(super) fn infer<S: Simd>(
 
 /// Keeps every stage's output.
 #[inline(always)]
-pub(super) fn forward_train<S: Simd>(s: S, net: Sequential, params: &[f32], x: &[f32], batch: usize, to: Buffers) {
+pub(super) fn forward_train<S: Simd>(s: S, net: Sequential, params: &[f32], x: &[f32], batch: usize, to: &mut Buffers) {
     let mut inputs = 0;
     for stage in net.stages() {
         let (before, rest) = cut(to.outputs, batch * stage.before);
@@ -202,7 +205,7 @@ pub(super) fn backward<S: Simd>(
 ) {
     let batch = x.len().checked_div(net.input_len()).unwrap_or_default();
     let Some((stage, y, dy)) = last(net, batch, &mut buffers) else { return };
-    dy.copy_from_slice(doutput);
+    copy(doutput, dy);
     if let Some(activation) = stage.activation {
         activation.apply_gradient(s, y, dy);
     }
@@ -222,7 +225,7 @@ pub(super) fn loss_and_grad<S: Simd>(
 ) -> f32 {
     let batch = labels.len();
     let rows = batch as f32;
-    forward_train(s, net, params, x, batch, buffers.reborrow());
+    forward_train(s, net, params, x, batch, &mut buffers);
     let Some((stage, logits, dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
     let sum = cross_entropy_rows(s, logits, labels, stage.outputs, 1.0 / rows, None, Some(&mut *dlogits));
     if let Some(activation) = stage.activation {
@@ -230,11 +233,4 @@ pub(super) fn loss_and_grad<S: Simd>(
     }
     backward_stages(s, net, params, x, batch, grads, buffers);
     sum / rows
-}
-
-impl Buffers<'_> {
-    fn reborrow(&mut self) -> Buffers<'_> {
-        let [even, odd] = &mut self.gradients;
-        Buffers { outputs: self.outputs, gradients: [even, odd], products: self.products }
-    }
 }

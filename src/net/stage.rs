@@ -18,7 +18,7 @@ pub(super) struct Stage {
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stages<'a> {
     layers: &'a [Layer],
     next: Stage,

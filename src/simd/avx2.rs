@@ -1,6 +1,7 @@
 //! AVX2 with FMA: 8 lanes, 16 registers. 6 rows of two registers leave four for the operands of a matmul tile.
 
 use super::{Simd, VIRTUAL_LANES, scalar::TWO_24, sealed::Sealed};
+#[allow(clippy::wildcard_imports, reason = "the instruction set is the vocabulary here")]
 use core::arch::x86_64::*;
 
 /// Proof that the CPU (and the operating system) has AVX2 and FMA.
@@ -37,6 +38,7 @@ macro_rules! op {
     };
 }
 
+#[allow(clippy::unused_self, reason = "the token is the proof that the instruction exists")]
 impl Avx2 {
     /// All ones in the first `min(n, 8)` lanes.
     #[inline(always)]
@@ -86,7 +88,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn store(self, value: __m256, to: &mut [f32; 8]) {
-        op!(_mm256_storeu_ps(to.as_mut_ptr(), value))
+        op!(_mm256_storeu_ps(to.as_mut_ptr(), value));
     }
     #[inline(always)]
     fn load_partial(self, from: &[f32]) -> __m256 {
@@ -200,8 +202,8 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn square(self, value: __m256) -> [__m256; 8] {
-        [value; 8]
+    fn square(self, f: impl FnMut(usize) -> __m256) -> [__m256; 8] {
+        core::array::from_fn(f)
     }
     #[inline(always)]
     fn wide(self, value: __m256) -> [__m256; 2] {

@@ -2,6 +2,7 @@
 //! it needs 12 loads for 27 multiply-adds, so the load ports never limit it (14 rows of two need 16 for 28).
 
 use super::{Simd, VIRTUAL_LANES, sealed::Sealed};
+#[allow(clippy::wildcard_imports, reason = "the instruction set is the vocabulary here")]
 use core::arch::x86_64::*;
 
 /// Proof that the CPU (and the operating system) has AVX-512F.
@@ -76,7 +77,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn store(self, value: __m512, to: &mut [f32; 16]) {
-        op!(_mm512_storeu_ps(to.as_mut_ptr(), value))
+        op!(_mm512_storeu_ps(to.as_mut_ptr(), value));
     }
     #[inline(always)]
     fn load_partial(self, from: &[f32]) -> __m512 {
@@ -184,8 +185,8 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn square(self, value: __m512) -> [__m512; 16] {
-        [value; 16]
+    fn square(self, f: impl FnMut(usize) -> __m512) -> [__m512; 16] {
+        core::array::from_fn(f)
     }
     #[inline(always)]
     fn wide(self, value: __m512) -> [__m512; 1] {

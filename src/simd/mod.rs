@@ -132,12 +132,47 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     /// `(m, e)` with `a == m * 2^e` and `1 <= m < 2`, for finite `a > 0`, subnormal ones too; else unspecified.
     fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32);
 
+    /// Reads a square block: `LANES` rows of `LANES` floats, `stride` apart. `None` where `from` ends before it does.
+    #[inline(always)]
+    fn load_block(self, from: &[f32], stride: usize) -> Option<Self::Square> {
+        if from.len() < block_len::<Self>(stride)? {
+            return None;
+        }
+        Some(self.square(
+            #[inline(always)]
+            |i| {
+                // SAFETY: `square` counts i up to LANES - 1; row i ends at i * stride + LANES, at most the block's length,
+                // which `from` was checked to have; `Array` is `[f32; LANES]` in every backend (the trait is sealed).
+                self.load(unsafe { &*from.as_ptr().add(i * stride).cast::<Self::Array>() })
+            },
+        ))
+    }
+    /// *Writes* a square block: `LANES` rows of `LANES` floats, `stride` apart. `None`, and nothing is written, where
+    /// `to` ends before it does.
+    #[inline(always)]
+    fn store_block(self, block: &Self::Square, to: &mut [f32], stride: usize) -> Option<()> {
+        if to.len() < block_len::<Self>(stride)? {
+            return None;
+        }
+        for i in 0..Self::LANES {
+            // SAFETY: as in `load_block`; one row at a time is borrowed.
+            let row = unsafe { &mut *to.as_mut_ptr().add(i * stride).cast::<Self::Array>() };
+            self.store(block.as_ref()[i], row);
+        }
+        Some(())
+    }
     /// Lane `j` of register `i` and lane `i` of register `j` change places.
     fn transpose(self, block: &mut Self::Square);
-    /// `value` in each register of a block.
-    fn square(self, value: Self::F32) -> Self::Square;
+    /// `f(i)` in register i of a block.
+    fn square(self, f: impl FnMut(usize) -> Self::F32) -> Self::Square;
     /// `value` in each register of the virtual lanes.
     fn wide(self, value: Self::F32) -> Self::Wide;
     /// The 16 virtual lanes in order.
     fn to_lanes(self, wide: Self::Wide) -> [f32; VIRTUAL_LANES];
+}
+
+/// Floats from the first of a square block to the last, where its rows are `stride` apart; `None` on overflow.
+#[inline(always)]
+fn block_len<S: Simd>(stride: usize) -> Option<usize> {
+    stride.checked_mul(S::LANES - 1)?.checked_add(S::LANES)
 }

@@ -195,8 +195,8 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         *block = f32x4::transpose(*block);
     }
     #[inline(always)]
-    fn square(self, value: f32x4) -> [f32x4; 4] {
-        [value; 4]
+    fn square(self, f: impl FnMut(usize) -> f32x4) -> [f32x4; 4] {
+        core::array::from_fn(f)
     }
     #[inline(always)]
     fn wide(self, value: f32x4) -> [f32x4; 4] {

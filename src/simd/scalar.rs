@@ -186,14 +186,14 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         let subnormal = a < f32::MIN_POSITIVE;
         let bits = if subnormal { a * TWO_24 } else { a }.to_bits();
         let bias = if subnormal { 127 + 24 } else { 127 };
-        let exponent = (bits >> 23) as i32 - bias;
+        let exponent = (bits >> 23).cast_signed() - bias;
         (f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000), exponent as f32)
     }
     #[inline(always)]
     fn transpose(self, _: &mut [f32; 1]) {}
     #[inline(always)]
-    fn square(self, value: f32) -> [f32; 1] {
-        [value]
+    fn square(self, f: impl FnMut(usize) -> f32) -> [f32; 1] {
+        core::array::from_fn(f)
     }
     #[inline(always)]
     fn wide(self, value: f32) -> [f32; VIRTUAL_LANES] {

@@ -286,7 +286,9 @@ fn check_chunks<S: Simd>(s: S) {
         }
 
         let (whole, rest) = S::chunks_mut(&mut xs[..n]);
-        whole.iter_mut().for_each(|to| s.store(s.splat(-1.0), to));
+        for to in whole {
+            s.store(s.splat(-1.0), to);
+        }
         rest.fill(-2.0);
         let expected = |i: usize| match i {
             _ if i >= n => i as f32 + 1.0,
@@ -300,7 +302,7 @@ fn check_chunks<S: Simd>(s: S) {
 #[inline(always)]
 fn check_transpose<S: Simd>(s: S) {
     let source = counting::<{ VIRTUAL_LANES * VIRTUAL_LANES }>();
-    let mut block = s.square(s.splat(0.0));
+    let mut block = s.square(|_| s.splat(0.0));
     assert_eq!(block.as_ref().len(), S::LANES);
     for (register, from) in block.as_mut().iter_mut().zip(S::chunks(&source).0) {
         *register = s.load(from);
@@ -323,7 +325,7 @@ fn check_wide<S: Simd>(s: S) {
         *register = s.load(from);
     }
     assert_eq!(s.to_lanes(wide), source, "{s:?}");
-    assert!(s.square(s.splat(3.0)).as_ref().iter().all(|r| s.to_lanes(s.wide(*r)) == [3.0; VIRTUAL_LANES]));
+    assert!(s.square(|_| s.splat(3.0)).as_ref().iter().all(|r| s.to_lanes(s.wide(*r)) == [3.0; VIRTUAL_LANES]));
 }
 
 #[test]
@@ -343,7 +345,11 @@ fn levels_have_order_and_names() {
 
 #[inline(always)]
 fn fused<S: Simd>(_: S) -> bool {
-    assert!(VIRTUAL_LANES % S::LANES == 0 && (1..=9).contains(&S::TILE_ROWS) && (1..=3).contains(&S::TILE_REGISTERS));
+    assert!(
+        VIRTUAL_LANES.is_multiple_of(S::LANES)
+            && (1..=9).contains(&S::TILE_ROWS)
+            && (1..=3).contains(&S::TILE_REGISTERS)
+    );
     S::FUSED
 }
 

@@ -12,7 +12,7 @@
 
 use super::Operand;
 use super::pack::{Range, pack_a, pack_b};
-use super::tile::{CHUNK, Operands, Out, Start, tile};
+use super::tile::{CHUNK, Job, Start, Tiles, panel};
 use crate::simd::Simd;
 
 /// Floats of packed A: 384 KiB, less than half of a server's second-level cache.
@@ -75,7 +75,7 @@ pub(crate) fn multiply<S: Simd>(
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
     let (_, scratch) = scratch.split_at_mut(aligned);
     let panel_len = (PANEL * min(k, B_DEPTH)).min(scratch.len());
-    let (panel, packed) = scratch.split_at_mut(panel_len);
+    let (panel_of_b, packed) = scratch.split_at_mut(panel_len);
 
     for row in (0..m).step_by(row_part) {
         let rows = Range { start: 0, len: m }.part(row, row_part);
@@ -88,7 +88,7 @@ pub(crate) fn multiply<S: Simd>(
             let block = pack_block(s, a, rows, depths, packed);
             for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
                 let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
-                under_panel(s, block, b, rows, depths, columns, begin, c, n, panel);
+                under_panel(s, block, b, rows, depths, columns, begin, c, n, panel_of_b);
                 if last {
                     for i in 0..rows.len {
                         let place = (rows.start + i) * n + column;
@@ -103,26 +103,6 @@ pub(crate) fn multiply<S: Simd>(
             }
             depth += depths.len;
         }
-    }
-}
-
-/// How the rows of a block fall into tiles: the first `extra` have one row more than `rows`.
-#[derive(Clone, Copy)]
-struct Tiles {
-    count: usize,
-    rows: usize,
-    extra: usize,
-}
-
-impl Tiles {
-    #[inline(always)]
-    fn of<S: Simd>(rows: usize) -> Self {
-        let count = rows.div_ceil(S::TILE_ROWS).max(1);
-        Self { count, rows: rows / count, extra: rows % count }
-    }
-    #[inline(always)]
-    fn iter(self) -> impl Iterator<Item = usize> {
-        (0..self.count).map(move |i| self.rows + usize::from(i < self.extra))
     }
 }
 
@@ -155,29 +135,31 @@ fn under_panel<S: Simd>(
     start: Start,
     c: &mut [f32],
     stride: usize,
-    panel: &mut [f32],
+    to: &mut [f32],
 ) {
     let registers = columns.len.div_ceil(S::LANES);
     let part = even_part(depths.len, B_DEPTH, CHUNK);
     let mut depth = 0;
     loop {
         let stretch = depths.part(depth, part);
-        let panel = panel.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
-        pack_b(s, b, stretch, columns, registers, panel);
+        let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
+        pack_b(s, b, stretch, columns, registers, packed);
         let begin = match start {
             _ if depth > 0 => Start::Out,
             Start::Row(bias) => Start::Row(bias.get(columns.start..).unwrap_or_default()),
             start => start,
         };
-        let mut row = 0;
-        for height in Tiles::of::<S>(rows.len).iter() {
-            let first = row * depths.len.div_ceil(CHUNK) + depth / CHUNK * height;
-            let operands = Operands { a: block.get(first..).unwrap_or_default(), b: panel };
-            let place = (rows.start + row) * stride + columns.start;
-            let data = c.get_mut(place..).unwrap_or_default();
-            tile(s, height, registers, operands, begin, Out { data, stride, columns: columns.len });
-            row += height;
-        }
+        let job = Job {
+            a: block,
+            chunks: depths.len.div_ceil(CHUNK),
+            first_chunk: depth / CHUNK,
+            b: packed,
+            rows: rows.len,
+            columns: columns.len,
+            stride,
+            start: begin,
+        };
+        panel(s, job, c.get_mut(rows.start * stride + columns.start..).unwrap_or_default());
         depth += stretch.len;
         if depth >= depths.len {
             break;

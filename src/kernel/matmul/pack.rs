@@ -42,14 +42,8 @@ fn pack_a_columns<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mu
             for row in (0..rows.len).step_by(S::LANES) {
                 let (lanes, rows) = (depth.part(lane, S::LANES), rows.part(row, S::LANES));
                 let block = load_columns(s, a, lanes, rows);
-                for i in 0..S::LANES {
-                    if i < rows.len
-                        && let Some(line) = chunk.get_mut(row + i)
-                        && let Some(to) = S::chunks_mut(line).0.get_mut(lane / S::LANES)
-                    {
-                        s.store(block.as_ref()[i], to);
-                    }
-                }
+                let to = chunk.as_flattened_mut().get_mut(row * CHUNK + lane..).unwrap_or_default();
+                store_rows(s, &block, rows.len, to, CHUNK);
             }
         }
     }
@@ -110,19 +104,13 @@ fn pack_b_rows<S: Simd, const V: usize>(s: S, b: Operand, depths: Range, columns
 
 #[inline(always)]
 fn pack_b_transposed<S: Simd>(s: S, b: Operand, depths: Range, columns: Range, registers: usize, to: &mut [f32]) {
-    let (to, _) = S::chunks_mut(to);
     for v in 0..registers {
         let lanes = columns.part(v * S::LANES, S::LANES);
         for p in (0..depths.len).step_by(S::LANES) {
             let depths = depths.part(p, S::LANES);
             let block = load_columns(s, b, lanes, depths);
-            for i in 0..S::LANES {
-                if i < depths.len
-                    && let Some(to) = to.get_mut((p + i) * registers + v)
-                {
-                    s.store(block.as_ref()[i], to);
-                }
-            }
+            let to = to.get_mut((p * registers + v) * S::LANES..).unwrap_or_default();
+            store_rows(s, &block, depths.len, to, registers * S::LANES);
         }
     }
 }
@@ -145,19 +133,33 @@ impl Range {
 /// Reads at most `LANES` stored rows of at most `LANES` floats as columns; what lies beyond is unspecified.
 #[inline(always)]
 fn load_columns<S: Simd>(s: S, from: Operand, rows: Range, columns: Range) -> S::Square {
-    let mut block = s.square(s.splat(0.0));
     let mut at = rows.start * from.stride + columns.start;
-    for i in 0..S::LANES {
-        let row = from.data.get(at..).unwrap_or_default();
-        block.as_mut()[i] = match S::chunks(row).0.first() {
-            // Whole registers even where only a part is asked for: the rest ends up in columns that are not used.
-            Some(whole) => s.load(whole),
-            None => s.load_partial(row),
-        };
-        if i + 1 < rows.len {
-            at += from.stride;
-        }
-    }
+    let data = from.data.get(at..).unwrap_or_default();
+    let mut block = match s.load_block(data, from.stride) {
+        Some(block) if rows.len == S::LANES => block,
+        _ => s.square(
+            #[inline(always)]
+            |i| {
+                let row = if i < rows.len { from.data.get(at..).unwrap_or_default() } else { &[] };
+                at += from.stride;
+                // Lanes beyond `columns` may be read too: they end up in columns that are not used.
+                s.load_partial(row)
+            },
+        ),
+    };
     s.transpose(&mut block);
     block
+}
+
+/// *Writes* the first `rows` registers of a block, `stride` floats apart.
+#[inline(always)]
+fn store_rows<S: Simd>(s: S, block: &S::Square, rows: usize, to: &mut [f32], stride: usize) {
+    if rows == S::LANES && s.store_block(block, to, stride).is_some() {
+        return;
+    }
+    for (register, to) in block.as_ref().iter().zip(to.chunks_mut(stride.max(1))).take(rows) {
+        if let Some(to) = S::chunks_mut(to).0.first_mut() {
+            s.store(*register, to);
+        }
+    }
 }

@@ -21,76 +21,113 @@ pub(crate) enum Start<'a> {
     Out,
 }
 
-/// The part of C under one panel of B, from the tile's first row on: rows `stride` apart, `columns` in use.
-pub(super) struct Out<'a> {
-    pub data: &'a mut [f32],
-    pub stride: usize,
-    pub columns: usize,
+/// How the rows of a block fall into tiles, as evenly as can be: the first `extra` have one row more than `rows`.
+#[derive(Clone, Copy)]
+pub(super) struct Tiles {
+    count: usize,
+    rows: usize,
+    extra: usize,
 }
 
-/// A tile's rows of packed A and its panel of B, both one block deep.
+impl Tiles {
+    #[inline(always)]
+    pub(super) fn of<S: Simd>(rows: usize) -> Self {
+        let count = rows.div_ceil(S::TILE_ROWS).max(1);
+        Self { count, rows: rows / count, extra: rows % count }
+    }
+    /// The heights.
+    #[inline(always)]
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+        (0..self.count).map(
+            #[inline(always)]
+            move |i| self.rows + usize::from(i < self.extra),
+        )
+    }
+}
+
+/// One panel of B and the block of packed A that it is multiplied with.
 #[derive(Clone, Copy)]
-pub(super) struct Operands<'a> {
-    /// `[depth / CHUNK][R][CHUNK]`
+pub(super) struct Job<'a> {
+    /// Tile after tile, each `[chunks][R][CHUNK]`.
     pub a: &'a [[f32; CHUNK]],
+    /// Chunks in the block's depth, and the one with which the panel begins.
+    pub chunks: usize,
+    pub first_chunk: usize,
     /// `[depth][V * LANES]`
     pub b: &'a [f32],
+    /// Rows of the block.
+    pub rows: usize,
+    /// Columns of C under the panel.
+    pub columns: usize,
+    /// How far apart C's rows are.
+    pub stride: usize,
+    pub start: Start<'a>,
 }
 
-/// Computes one tile of `rows` rows and `registers` registers. *Writes* `c`.
-///
-/// Out of line: the kernels are shared by every product of the crate, and a call costs little beside a tile.
+/// Computes the columns of `c` under one panel, from the block's first row on. *Writes* them.
 #[inline(always)]
-pub(super) fn tile<S: Simd>(s: S, rows: usize, registers: usize, operands: Operands, start: Start, c: Out) {
-    macro_rules! pick {
-        ($($rows:literal)*; $($registers:literal)*) => { pick!(@ [$($rows)*] $($registers)*) };
-        (@ $rows:tt $($registers:literal)*) => {
-            match registers { $($registers => pick!(# $rows $registers),)* _ => {} }
-        };
-        (# [$($rows:literal)*] $registers:literal) => {
-            match rows {
-                $($rows => if $rows <= S::TILE_ROWS && $registers <= S::TILE_REGISTERS {
-                    fixed::<S, $rows, $registers>(s, operands, start, c);
-                },)*
-                _ => {}
-            }
-        };
+pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
+    match job.columns.div_ceil(S::LANES) {
+        1 => fixed_panel::<S, 1>(s, job, c),
+        2 if S::TILE_REGISTERS >= 2 => fixed_panel::<S, 2>(s, job, c),
+        3 if S::TILE_REGISTERS >= 3 => fixed_panel::<S, 3>(s, job, c),
+        _ => {}
     }
-    pick!(1 2 3 4 5 6 7 8 9; 1 2 3);
 }
 
+/// Out of line: every product of the crate shares these kernels, and their loops get all registers.
 #[inline(never)]
-fn fixed<S: Simd, const R: usize, const V: usize>(s: S, operands: Operands, start: Start, mut c: Out) {
+fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
     s.vectorize(
         #[inline(always)]
         move || {
-            let (a, _) = operands.a.as_chunks::<R>();
-            let (b, _) = S::chunks(operands.b).0.as_chunks::<V>();
-            // Passed by reference: an array that is moved goes through memory.
-            let mut sums = [[s.splat(0.0); V]; R];
-            begin(s, start, &c, &mut sums);
-            sum(s, a, b, &mut sums);
-            end(s, &mut c, &sums);
+            let mut row = 0;
+            for height in Tiles::of::<S>(job.rows).iter() {
+                let a = job.a.get(row * job.chunks + job.first_chunk * height..).unwrap_or_default();
+                let c = c.get_mut(row * job.stride..).unwrap_or_default();
+                macro_rules! pick {
+                    ($($rows:literal)*) => {
+                        match height {
+                            $($rows if $rows <= S::TILE_ROWS => tile::<S, $rows, V>(s, a, job, c),)*
+                            _ => {}
+                        }
+                    };
+                }
+                pick!(1 2 3 4 5 6 7 8 9);
+                row += height;
+            }
         },
     );
+}
+
+#[inline(always)]
+fn tile<S: Simd, const R: usize, const V: usize>(s: S, a: &[[f32; CHUNK]], job: Job, c: &mut [f32]) {
+    let (a, _) = a.as_chunks::<R>();
+    let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
+    // Passed by reference: an array that is moved goes through memory.
+    let mut sums = [[s.splat(0.0); V]; R];
+    begin(s, job, c, &mut sums);
+    sum(s, a, b, &mut sums);
+    end(s, job, c, &sums);
 }
 
 /// `R` rows of `V` registers.
 type Sums<S, const R: usize, const V: usize> = [[<S as Simd>::F32; V]; R];
 
 #[inline(always)]
-fn begin<S: Simd, const R: usize, const V: usize>(s: S, start: Start, c: &Out, sums: &mut Sums<S, R, V>) {
-    match start {
+fn begin<S: Simd, const R: usize, const V: usize>(s: S, job: Job, c: &[f32], sums: &mut Sums<S, R, V>) {
+    match job.start {
         Start::Zero => {}
         Start::Row(bias) => {
-            let bias = load_row(s, bias.get(..c.columns).unwrap_or_default());
+            let bias = load_row(s, bias.get(..job.columns).unwrap_or_default());
             for sum in sums {
                 *sum = bias;
             }
         }
         Start::Out => {
-            for (sum, row) in sums.iter_mut().zip(c.data.chunks(c.stride.max(1))) {
-                *sum = load_row(s, row.get(..c.columns).unwrap_or_default());
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let row = c.get(i * job.stride..).unwrap_or_default();
+                *sum = load_row(s, row.get(..job.columns).unwrap_or_default());
             }
         }
     }
@@ -120,11 +157,19 @@ fn sum<S: Simd, const R: usize, const V: usize>(
 }
 
 #[inline(always)]
-fn end<S: Simd, const R: usize, const V: usize>(s: S, c: &mut Out, sums: &Sums<S, R, V>) {
-    let mut rows = c.data.chunks_mut(c.stride.max(1));
-    for i in 0..R {
-        if let Some(row) = rows.next() {
-            store_row(s, row.get_mut(..c.columns).unwrap_or_default(), &sums[i]);
+fn end<S: Simd, const R: usize, const V: usize>(s: S, job: Job, c: &mut [f32], sums: &Sums<S, R, V>) {
+    if job.columns == V * S::LANES {
+        for i in 0..R {
+            let row = c.get_mut(i * job.stride..).unwrap_or_default();
+            if let Some(row) = S::chunks_mut(row).0.first_chunk_mut::<V>() {
+                for v in 0..V {
+                    s.store(sums[i][v], &mut row[v]);
+                }
+            }
+        }
+    } else {
+        for (sum, row) in sums.iter().zip(c.chunks_mut(job.stride.max(1))) {
+            store_row(s, row.get_mut(..job.columns).unwrap_or_default(), sum);
         }
     }
 }
@@ -153,17 +198,11 @@ pub(super) fn load_row<S: Simd, const V: usize>(s: S, row: &[f32]) -> [S::F32; V
 #[inline(always)]
 fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: &[S::F32; V]) {
     let (whole, rest) = S::chunks_mut(row);
-    if let Some(whole) = whole.first_chunk_mut::<V>() {
-        for v in 0..V {
-            s.store(values[v], &mut whole[v]);
-        }
-        return;
+    let full = whole.len();
+    for (to, value) in whole.iter_mut().zip(values) {
+        s.store(*value, to);
     }
-    for v in 0..V {
-        if v == whole.len() {
-            s.store_partial(values[v], rest);
-        } else if let Some(to) = whole.get_mut(v) {
-            s.store(values[v], to);
-        }
+    if let Some(value) = values.get(full) {
+        s.store_partial(*value, rest);
     }
 }
