@@ -16,13 +16,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 const FASHION: Sequential = sequential![Layer::dense(784, 128), Layer::relu(), Layer::dense(128, 10)];
-const WIDE: Sequential = sequential![
-    Layer::dense(784, 512),
-    Layer::relu(),
-    Layer::dense(512, 256),
-    Layer::relu(),
-    Layer::dense(256, 10),
-];
+const WIDE: Sequential =
+    sequential![Layer::dense(784, 512), Layer::relu(), Layer::dense(512, 256), Layer::relu(), Layer::dense(256, 10),];
 const SMALL: Sequential =
     sequential![Layer::dense(8, 32), Layer::relu(), Layer::dense(32, 32), Layer::relu(), Layer::dense(32, 4)];
 

@@ -181,5 +181,14 @@ pub(crate) fn input_gradient<S: Simd>(
     let Some((weight, _)) = params.split_at_checked(layer.weight_len()) else { return };
     // y = x Wᵀ + b: dx = dy W.
     let dims = [rows(dy, outputs), inputs, outputs];
-    multiply(s, dims, Operand::rows(dy, outputs), (Operand::rows(weight, inputs), 1.0), Start::Zero, dx, scratch, ending);
+    multiply(
+        s,
+        dims,
+        Operand::rows(dy, outputs),
+        (Operand::rows(weight, inputs), 1.0),
+        Start::Zero,
+        dx,
+        scratch,
+        ending,
+    );
 }

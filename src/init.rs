@@ -83,11 +83,12 @@ pub fn constant(w: &mut [f32], value: f32) {
     w.fill(value);
 }
 
-/// Uniform in `[low, high)`. *Writes* `w`; one `u32` of the generator each.
+/// Uniform from `low` to `high`; `high` itself only by rounding. *Writes* `w`; one `u32` of the generator each.
 pub fn uniform(w: &mut [f32], low: f32, high: f32, rng: &mut (impl Rng + ?Sized)) {
-    let width = high - low;
     for x in w {
-        *x = low + width * fraction(rng);
+        // Not `low + (high - low) * u`: the difference could overflow.
+        let u = fraction(rng);
+        *x = low * (1.0 - u) + high * u;
     }
 }
 

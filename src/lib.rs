@@ -1,5 +1,6 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
+#![warn(unreachable_pub)]
 
 #[cfg(test)]
 extern crate std;

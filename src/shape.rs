@@ -21,5 +21,9 @@ pub(crate) const fn check_rows<T>(argument: &'static str, xs: &[T], width: usize
     if width == 0 {
         return if xs.is_empty() { Ok(0) } else { Err(Error::Rows { argument, width, found: xs.len() }) };
     }
-    if xs.len().is_multiple_of(width) { Ok(xs.len() / width) } else { Err(Error::Rows { argument, width, found: xs.len() }) }
+    if xs.len().is_multiple_of(width) {
+        Ok(xs.len() / width)
+    } else {
+        Err(Error::Rows { argument, width, found: xs.len() })
+    }
 }

@@ -8,13 +8,14 @@ use flatgrad::Error;
 use flatgrad::activation::{self, Activation};
 use flatgrad::kernel::{Matmul, matmul, softmax};
 use proptest::prelude::*;
+use rand_xoshiro::Xoshiro128PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
 
 const LENGTHS: [usize; 9] = [0, 1, 7, 15, 16, 17, 31, 33, 1000];
 
 fn numbers(n: usize, seed: u32) -> Vec<f32> {
     let mut x = vec![0.0; n];
-    use rand_xoshiro::rand_core::SeedableRng;
-    flatgrad::init::normal(&mut x, 0.0, 1.0, &mut rand_xoshiro::Xoshiro128PlusPlus::seed_from_u64(seed.into()));
+    flatgrad::init::normal(&mut x, 0.0, 1.0, &mut Xoshiro128PlusPlus::seed_from_u64(seed.into()));
     x
 }
 

@@ -64,7 +64,11 @@ fn loss_and_gradient_are_those_of_the_oracle() {
             let loss = net.loss_and_grad(&params, &x, &labels, &mut grads, &mut scratch).expect("a loss");
             assert!((f64::from(loss) - expected).abs() < 1e-5 * (1.0 + expected), "{level}: {loss} {expected}");
             for (&i, slope) in chosen.iter().zip(&slopes) {
-                assert!((f64::from(grads[i]) - slope).abs() < 2e-6 + 1e-4 * slope.abs(), "{level} {i}: {} {slope}", grads[i]);
+                assert!(
+                    (f64::from(grads[i]) - slope).abs() < 2e-6 + 1e-4 * slope.abs(),
+                    "{level} {i}: {} {slope}",
+                    grads[i]
+                );
             }
         });
     }

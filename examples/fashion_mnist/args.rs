@@ -10,7 +10,7 @@ use std::str::FromStr;
 #[derive(Parser)]
 #[command(name = "fashion_mnist")]
 pub struct Args {
-    /// Folder of the four MNIST files, plain or .gz [default: $FASHION_MNIST_DIR, else data/fashion-mnist]
+    /// Folder of the four MNIST files, plain or .gz [default: `$FASHION_MNIST_DIR`, else `data/fashion-mnist`]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 

@@ -57,7 +57,7 @@ fn split(count: usize, rng: &mut Xoshiro256PlusPlus) -> Split {
     for image in images.chunks_exact_mut(SIDE * SIDE) {
         let digit = below(10, rng);
         draw_digit(digit, image, rng);
-        labels.push(digit as i32);
+        labels.push(i32::try_from(digit).expect("a digit"));
     }
     Split { images, labels }
 }

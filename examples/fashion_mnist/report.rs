@@ -48,7 +48,7 @@ pub fn decision(
                 (false, false) => "",
             };
             let share = bar(soft[k].into(), 16);
-            line += &format!("{:<11} {:6.2}% {share}{mark}", names[k], 100.0 * soft[k]);
+            line = format!("{line}{:<11} {:6.2}% {share}{mark}", names[k], 100.0 * soft[k]);
         }
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -113,20 +113,23 @@ pub fn seeds(out: &mut impl Write, runs: &[(u64, Vec<Epoch>, Test)]) -> io::Resu
     writeln!(out, "Accuracy (%) while training, and on the test images")?;
     row(out, width, "seed", titles)?;
     for (name, values) in names.iter().zip(&rows) {
-        row(out, width, name, values.iter().map(percentage))?;
+        row(out, width, name, values.iter().copied().map(percentage))?;
     }
     let extreme = |pick: fn(f64, f64) -> f64| -> Vec<f64> {
         (0..columns).map(|column| rows.iter().map(|row| row[column]).fold(f64::NAN, pick)).collect()
     };
-    row(out, width, "min", extreme(f64::min).iter().map(percentage))?;
-    row(out, width, "max", extreme(f64::max).iter().map(percentage))
+    row(out, width, "min", extreme(f64::min).into_iter().map(percentage))?;
+    row(out, width, "max", extreme(f64::max).into_iter().map(percentage))
 }
 
-fn percentage(value: &f64) -> String {
+fn percentage(value: f64) -> String {
     format!("{value:.3}")
 }
 
 fn row(out: &mut impl Write, width: usize, name: &str, cells: impl Iterator<Item = String>) -> io::Result<()> {
-    let cells: String = cells.map(|cell| format!("{cell:>10}")).collect();
-    writeln!(out, "{name:>width$}{cells}")
+    write!(out, "{name:>width$}")?;
+    for cell in cells {
+        write!(out, "{cell:>10}")?;
+    }
+    writeln!(out)
 }

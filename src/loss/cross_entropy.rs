@@ -62,7 +62,8 @@ pub fn cross_entropy(
     }
     check_labels(labels, classes)?;
     let (divisor, each) = reduction.check(labels.len())?;
-    let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, labels, classes, 1.0 / divisor, each, dlogits));
+    let sum =
+        dispatch!(simd::level(), s => cross_entropy_rows(s, logits, labels, classes, 1.0 / divisor, each, dlogits));
     Ok(sum / divisor)
 }
 

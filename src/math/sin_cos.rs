@@ -12,8 +12,7 @@ pub const MAX_ULP: f32 = 1.5;
 /// Where it holds: one turn.
 pub const DOMAIN: [f32; 2] = [0.0, 1.0];
 
-const S: [f32; 5] =
-    [core::f32::consts::FRAC_PI_2, -0.645_964_1, 7.969_225e-2, -4.678_601_4e-3, 1.520_947_4e-4];
+const S: [f32; 5] = [core::f32::consts::FRAC_PI_2, -0.645_964_1, 7.969_225e-2, -4.678_601_4e-3, 1.520_947_4e-4];
 const C: [f32; 5] = [1.0, -1.233_700_5, 0.253_668_28, -2.085_249_1e-2, 8.861_07e-4];
 
 /// `(sin 2 pi t, cos 2 pi t)` for `0 <= t <= 1`.

@@ -23,7 +23,9 @@ pub(crate) fn ulps(y: f32, exact: f64) -> f64 {
     if !y.is_finite() || exact.is_nan() || exact.is_infinite() {
         // Overflow: a result beyond the largest finite number counts from there.
         let both = f64::from(f32::MAX);
-        return if y.is_finite() && exact.abs() > both || y.is_infinite() && exact.is_finite() && exact.abs() > both * 0.999_999_9 {
+        return if y.is_finite() && exact.abs() > both
+            || y.is_infinite() && exact.is_finite() && exact.abs() > both * 0.999_999_9
+        {
             (f64::from(y.clamp(f32::MIN, f32::MAX)) - exact.clamp(-both, both)).abs() / 2f64.powi(104)
         } else {
             f64::INFINITY

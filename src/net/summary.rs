@@ -59,8 +59,10 @@ fn megabytes(floats: usize) -> f32 {
 
 impl fmt::Display for Sequential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (line, rule) = ("----------------------------------------------------------------",
-            "================================================================");
+        let (line, rule) = (
+            "----------------------------------------------------------------",
+            "================================================================",
+        );
         writeln!(f, "{line}\n{:>20}  {:>25} {:>15}\n{rule}", "Layer (type)", "Output Shape", "Param #")?;
         let (mut width, mut outputs) = (self.input_len(), 0usize);
         for (i, layer) in self.layers().iter().enumerate() {
@@ -75,7 +77,11 @@ impl fmt::Display for Sequential<'_> {
             writeln!(f, "{}  {} {:>15}", Numbered(name, i + 1), Shape(width), Grouped(params))?;
         }
         let params = self.param_len();
-        writeln!(f, "{rule}\nTotal params: {0}\nTrainable params: {0}\nNon-trainable params: 0\n{line}", Grouped(params))?;
+        writeln!(
+            f,
+            "{rule}\nTotal params: {0}\nTrainable params: {0}\nNon-trainable params: 0\n{line}",
+            Grouped(params)
+        )?;
         // torchsummary counts an output and its gradient for every layer, for one row.
         let sizes = [self.input_len(), outputs.saturating_mul(2), params].map(megabytes);
         writeln!(f, "Input size (MB): {:.2}", sizes[0])?;
@@ -93,7 +99,9 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        for (n, text) in [(0, "0"), (7, "7"), (999, "999"), (1000, "1,000"), (101_770, "101,770"), (1_234_567, "1,234,567")] {
+        for (n, text) in
+            [(0, "0"), (7, "7"), (999, "999"), (1000, "1,000"), (101_770, "101,770"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(format!("{}", Grouped(n)), text);
         }
         assert_eq!(format!("{}", Grouped(usize::MAX)).replace(',', ""), format!("{}", usize::MAX));

@@ -205,7 +205,8 @@ macro_rules! dispatch {
         match $level {
             $crate::simd::Level::Scalar($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)] move || $call,
+                #[inline(always)]
+                move || $call,
             ),
             #[cfg(any(
                 all(target_arch = "x86_64", target_feature = "sse2"),
@@ -213,7 +214,8 @@ macro_rules! dispatch {
             ))]
             $crate::simd::Level::ScalarFused($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)] move || $call,
+                #[inline(always)]
+                move || $call,
             ),
             #[cfg(any(
                 target_feature = "sse2",
@@ -222,22 +224,26 @@ macro_rules! dispatch {
             ))]
             $crate::simd::Level::Portable($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)] move || $call,
+                #[inline(always)]
+                move || $call,
             ),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             $crate::simd::Level::Neon($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)] move || $call,
+                #[inline(always)]
+                move || $call,
             ),
             #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
             $crate::simd::Level::Avx2($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)] move || $call,
+                #[inline(always)]
+                move || $call,
             ),
             #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
             $crate::simd::Level::Avx512($s) => $crate::simd::Simd::vectorize(
                 $s,
-                #[inline(always)] move || $call,
+                #[inline(always)]
+                move || $call,
             ),
         }
     };

@@ -179,34 +179,28 @@ fn scales() -> Vec<f32> {
     padded(xs)
 }
 
-/// The operands for which `a * 2^n` is near a tie in the subnormal range: two roundings would show here.
-fn ties(n: i32) -> Vec<f32> {
-    let mut xs = Vec::new();
-    for kept in 0..24 {
-        let scale = 2f64.powi(-149 - n);
-        let (value, half) = (f64::from(1 << kept), 0.5);
-        for last in [-1.0, 0.0, 1.0] {
-            // One unit in the last place of f32 below, at and above the midpoint of two subnormals.
-            let odd = (value + half) * scale + last * scale * f64::from(1 << kept) * 2f64.powi(-23);
-            let even = (value + 1.0 + half) * scale + last * scale * f64::from(1 << kept) * 2f64.powi(-23);
-            xs.extend([odd as f32, -even as f32]);
-        }
+/// What `ldexp` takes: `1/2 <= |a| <= 2`, with every pattern of the last bits, and NaN.
+fn mantissas() -> Vec<f32> {
+    let mut xs = vec![0.5, -0.5, 1.0, 2.0, -2.0, 1.0 - f32::EPSILON / 2.0, 1.0 + f32::EPSILON, f32::NAN];
+    xs.extend(random_bits(7, 256).iter().map(|x| f32::from_bits(x.to_bits() & 0x80ff_ffff | 0x3f00_0000)));
+    // Ties of the subnormal range: few bits kept, then a one and zeros, give or take one unit in the last place.
+    for kept in 0..23 {
+        let tie = 1.0 + 0.5f32.powi(kept + 1);
+        xs.extend([tie, -tie, tie - f32::EPSILON, tie + f32::EPSILON]);
     }
     padded(xs)
 }
 
 #[inline(always)]
 fn check_ldexp<S: Simd>(s: S) {
-    let scales = scales();
+    let xs = mantissas();
     for n in -252..=252 {
         let power = f64::from_bits(((n + 1023) as u64) << 52);
-        for xs in [&scales, &ties(n)] {
-            let got = apply(s, [xs], |[a]| s.ldexp(a, s.splat(n as f32)));
-            for (&a, got) in xs.iter().zip(got) {
-                // Exact in f64, so the conversion is the one rounding.
-                let expected = (f64::from(a) * power) as f32;
-                assert!(same(got, expected), "{s:?}: ldexp({a:e}, {n}) = {got:e}, expected {expected:e}");
-            }
+        let got = apply(s, [&xs], |[a]| s.ldexp(a, s.splat(n as f32)));
+        for (&a, got) in xs.iter().zip(got) {
+            // Exact in f64, so the conversion is the one rounding.
+            let expected = (f64::from(a) * power) as f32;
+            assert!(same(got, expected), "{s:?}: ldexp({a:e}, {n}) = {got:e}, expected {expected:e}");
         }
     }
 }
@@ -215,7 +209,7 @@ fn check_ldexp<S: Simd>(s: S) {
 #[inline(always)]
 fn check_ldexp_lanes<S: Simd>(s: S) {
     let n = padded((-252..=252).map(|n| n as f32).collect());
-    let a = padded(random_bits(7, n.len()));
+    let a: Vec<f32> = mantissas().into_iter().cycle().take(n.len()).collect();
     let got = apply(s, [&a, &n], |[a, n]| s.ldexp(a, n));
     for ((a, n), got) in a.into_iter().zip(n).zip(got) {
         let expected = (f64::from(a) * f64::from(n).exp2()) as f32;

@@ -34,10 +34,21 @@ fn pack_a_rows<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [
     }
 }
 
+/// Depth up to which copying float by float is less work than transposing a whole block.
+const SHALLOW: usize = 4;
+
 #[inline(always)]
 fn pack_a_columns<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
     for (i, chunk) in to.chunks_exact_mut(rows.len.max(1)).enumerate() {
         let depth = depths.part(i * CHUNK, CHUNK);
+        if depth.len <= SHALLOW {
+            for p in 0..depth.len {
+                for (line, x) in chunk.iter_mut().zip(a.stored(depth.start + p, rows)) {
+                    line[p] = *x;
+                }
+            }
+            continue;
+        }
         for lane in (0..depth.len).step_by(S::LANES) {
             for row in (0..rows.len).step_by(S::LANES) {
                 let (lanes, rows) = (depth.part(lane, S::LANES), rows.part(row, S::LANES));

@@ -1,0 +1,159 @@
+//! What the integration tests share: running on every SIMD level, and the golden cases with their comparison rule.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use flatgrad::simd::{Level, set_level};
+use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
+
+/// Runs `check` with each level of this CPU in use.
+///
+/// The level belongs to the process, so one test at a time holds it, and the best level is back afterwards, even
+/// after a panic.
+pub(crate) fn on_every_level(check: impl Fn(Level)) {
+    static IN_USE: Mutex<()> = Mutex::new(());
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set_level(Level::best());
+        }
+    }
+    let _guard = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _restore = Restore;
+    for level in Level::available() {
+        set_level(level);
+        check(level);
+    }
+}
+
+/// One golden case.
+pub(crate) struct Case {
+    value: Value,
+    level: &'static str,
+}
+
+/// The cases of `tests/golden/<group>.json` that `wanted` chooses; it must choose exactly `count`, so that no filter
+/// can skip a case unseen.
+pub(crate) fn golden(group: &str, count: usize, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
+    let path = format!("{}/tests/golden/{group}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let Value::Array(cases) = file["cases"].take() else { panic!("{path}: no cases") };
+    let cases = cases.into_iter().map(|value| Case { value, level: "" });
+    let chosen: Vec<Case> = cases.filter(|case| case.value.get("error").is_none() && wanted(case)).collect();
+    assert_eq!(chosen.len(), count, "cases chosen of {group}");
+    chosen
+}
+
+/// Runs `check` on each case, on each level.
+pub(crate) fn run(cases: &[Case], check: impl Fn(&Case)) {
+    on_every_level(|level| {
+        for case in cases {
+            check(&Case { value: case.value.clone(), level: level.name() });
+        }
+    });
+}
+
+impl Case {
+    pub(crate) fn function(&self) -> &str {
+        self.value["fn"].as_str().expect("fn")
+    }
+    pub(crate) fn name(&self) -> &str {
+        self.value["name"].as_str().expect("name")
+    }
+    /// The part of the name after the function.
+    pub(crate) fn label(&self) -> &str {
+        self.name().split('/').nth(1).unwrap_or_default()
+    }
+    pub(crate) fn shape(&self, of: &str) -> Vec<usize> {
+        integers(&self.value["shapes"][of])
+    }
+
+    pub(crate) fn has_param(&self, name: &str) -> bool {
+        !self.value["params"][name].is_null()
+    }
+    /// A parameter, or the parameter of a nested object by `outer.inner`.
+    fn param(&self, name: &str) -> &Value {
+        name.split('.').fold(&self.value["params"], |value, key| &value[key])
+    }
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.param(name).as_str().unwrap_or_else(|| panic!("{}: no text {name}", self.name()))
+    }
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+        let value = self.param(name);
+        (!value.is_null()).then(|| number(value))
+    }
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.param(name).as_bool().unwrap_or(false)
+    }
+    pub(crate) fn numbers(&self, name: &str) -> Vec<f64> {
+        self.param(name).as_array().map(|values| values.iter().map(number).collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn has_input(&self, name: &str) -> bool {
+        self.value["inputs"].get(name).is_some()
+    }
+    pub(crate) fn floats(&self, input: &str) -> Vec<f32> {
+        floats(&self.value["inputs"][input]).unwrap_or_else(|| panic!("{}: no input {input}", self.name()))
+    }
+    pub(crate) fn labels(&self, input: &str) -> Vec<i32> {
+        integers(&self.value["inputs"][input]).into_iter().map(|label: i64| label as i32).collect()
+    }
+
+    /// The truth, not rounded.
+    pub(crate) fn expected(&self, output: &str) -> Vec<f64> {
+        let values = self.value["expected"][output].as_array();
+        values.unwrap_or_else(|| panic!("{}: no output {output}", self.name())).iter().map(number).collect()
+    }
+    /// Compares an output by the rule of `tests/golden/README.md`.
+    #[track_caller]
+    pub(crate) fn check(&self, output: &str, got: &[f32]) {
+        let torch = self.value.get("torch_f32").and_then(|outputs| floats(&outputs[output]));
+        if let Err(text) = compare(got, &self.expected(output), torch.as_deref()) {
+            panic!("{} on {}: {output}{text}", self.name(), self.level);
+        }
+    }
+}
+
+/// The rule of `tests/golden/README.md`; the error names the first element that breaks it.
+pub(crate) fn compare(got: &[f32], expected: &[f64], torch: Option<&[f32]>) -> Result<(), String> {
+    if got.len() != expected.len() {
+        return Err(format!(" has {} elements, expected {}", got.len(), expected.len()));
+    }
+    let largest = expected.iter().map(|x| *x as f32).filter(|x| x.is_finite()).fold(0.0, |m: f32, x| m.max(x.abs()));
+    for (i, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+        let expected = expected as f32;
+        let torch = torch.map_or(f32::NAN, |torch| torch[i]);
+        if !close(got.into(), expected.into(), largest.into(), torch.into()) {
+            return Err(format!("[{i}] is {got:e}, expected {expected:e} (PyTorch in f32: {torch:e})"));
+        }
+    }
+    Ok(())
+}
+
+fn close(got: f64, expected: f64, largest: f64, torch: f64) -> bool {
+    if !expected.is_finite() {
+        return got == expected || got.is_nan() && expected.is_nan();
+    }
+    let error = (got - expected).abs();
+    error <= 1e-5 * expected.abs() + 1e-6 * largest || torch.is_finite() && error <= 4.0 * (torch - expected).abs()
+}
+
+fn number(value: &Value) -> f64 {
+    match value.as_str() {
+        Some("inf") => f64::INFINITY,
+        Some("-inf") => f64::NEG_INFINITY,
+        Some("nan") => f64::NAN,
+        _ => value.as_f64().unwrap_or_else(|| panic!("not a number: {value}")),
+    }
+}
+
+fn floats(value: &Value) -> Option<Vec<f32>> {
+    Some(value.as_array()?.iter().map(|x| number(x) as f32).collect())
+}
+
+fn integers<T: TryFrom<i64>>(value: &Value) -> Vec<T> {
+    let integer = |value: &Value| value.as_i64().and_then(|x| x.try_into().ok());
+    let values = value.as_array().unwrap_or_else(|| panic!("not an array: {value}"));
+    values.iter().map(|value| integer(value).unwrap_or_else(|| panic!("not an integer: {value}"))).collect()
+}

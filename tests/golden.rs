@@ -1,0 +1,234 @@
+//! The answers of PyTorch: every golden case that the library can express, on every SIMD level.
+//!
+//! `tests/golden/README.md` has the comparison rule. The counts in the calls of `golden` are exact.
+
+mod common;
+
+use common::{Case, compare, golden, run};
+use flatgrad::activation::{self, Activation};
+use flatgrad::dense;
+use flatgrad::kernel::softmax;
+use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy};
+use flatgrad::metrics::{accuracy, argmax, correct};
+use flatgrad::net::{Layer, Sequential};
+use flatgrad::optim::{Adam, Sgd};
+
+#[test]
+fn the_rule_can_fail() {
+    let ok = |got, expected, torch| compare(&[got], &[expected], Some(&[torch])).is_ok();
+    assert!(ok(f32::NAN, f64::NAN, f32::NAN) && ok(f32::INFINITY, 1e39, f32::INFINITY) && ok(-0.0, 0.0, 0.0));
+    assert!(!ok(1.0, f64::NAN, f32::NAN) && !ok(f32::NAN, 1.0, f32::NAN) && !ok(f32::INFINITY, 1.0, f32::INFINITY));
+    assert!(!ok(f32::INFINITY, f64::NEG_INFINITY, f32::NEG_INFINITY) && !ok(f32::MAX, f64::INFINITY, f32::INFINITY));
+    assert!(ok(1.00001, 1.0, 1.0) && !ok(1.0001, 1.0, 1.0) && ok(1.0001, 1.0, 1.00005));
+    assert!(compare(&[1.0, 1e-7], &[1.0, 0.0], None).is_ok(), "small beside the largest of the array");
+    assert!(compare(&[1e-7], &[0.0], None).is_err() && compare(&[], &[0.0], None).is_err());
+}
+
+#[test]
+fn cross_entropy_of_class_indices() {
+    let wanted = |case: &Case| {
+        let plain = !case.has_input("weight") && !case.has_param("ignore_index") && !case.has_param("label_smoothing");
+        plain && case.text("target_kind") == "index" && case.labels("target").iter().all(|label| *label >= 0)
+    };
+    run(&golden("cross_entropy", 60, wanted), |case| {
+        let (logits, labels) = (case.floats("input"), case.labels("target"));
+        let options = CrossEntropy::new(case.shape("input")[1]);
+        let mut dlogits = vec![7.0; logits.len()];
+        let mut each = vec![7.0; labels.len()];
+        let reduction = || match case.text("reduction") {
+            "mean" => Reduction::Mean,
+            "sum" => Reduction::Sum,
+            _ => Reduction::Each(&mut []),
+        };
+        if case.text("reduction") == "none" {
+            let reduction = Reduction::Each(&mut each);
+            cross_entropy(&logits, &labels, options, reduction, Some(&mut dlogits)).expect("a loss");
+            case.check("out", &each);
+        } else {
+            let loss = cross_entropy(&logits, &labels, options, reduction(), Some(&mut dlogits)).expect("a loss");
+            let alone = cross_entropy(&logits, &labels, options, reduction(), None).expect("a loss");
+            assert_eq!(loss.to_bits(), alone.to_bits(), "{}: with and without gradient", case.name());
+            case.check("out", &[loss]);
+        }
+        case.check("grad_input", &dlogits);
+    });
+}
+
+#[test]
+fn metrics() {
+    run(&golden("metrics", 38, |_| true), |case| {
+        let (logits, columns) = (case.floats("input"), case.shape("input")[1]);
+        if case.function() == "argmax" {
+            let mut out = vec![7; case.shape("input")[0]];
+            argmax(&logits, columns, &mut out).expect("argmax");
+            let out: Vec<f64> = out.into_iter().map(f64::from).collect();
+            assert_eq!(out, case.expected("out"), "{}", case.name());
+        } else {
+            let labels = case.labels("target");
+            case.check("out", &[accuracy(&logits, &labels, columns).expect("accuracy")]);
+            let right = correct(&logits, &labels, columns).expect("a count");
+            assert_eq!([right as f64], case.expected("correct")[..], "{}", case.name());
+        }
+    });
+}
+
+#[test]
+fn softmax_of_rows() {
+    run(&golden("softmax", 33, |case| case.function() == "softmax"), |case| {
+        let x = case.floats("input");
+        let mut out = vec![7.0; x.len()];
+        softmax(&x, &mut out, case.shape("input")[1]).expect("softmax");
+        case.check("out", &out);
+    });
+}
+
+fn check_activations(group: &str, count: usize) {
+    let activation = |case: &Case| match case.function() {
+        "relu" => Some(Activation::Relu),
+        "sigmoid" => Some(Activation::Sigmoid),
+        "tanh" => Some(Activation::Tanh),
+        _ => None,
+    };
+    run(&golden(group, count, |case| activation(case).is_some()), |case| {
+        let activation = activation(case).expect("chosen");
+        let x = case.floats("input");
+        let dy = if case.has_input("grad_output") { case.floats("grad_output") } else { vec![1.0; x.len()] };
+        let (mut y, mut dx) = (vec![7.0; x.len()], vec![7.0; x.len()]);
+        activation::forward(activation, &x, &mut y).expect("forward");
+        activation::backward(activation, &y, &dy, &mut dx).expect("backward");
+        case.check("out", &y);
+        case.check("grad_input", &dx);
+    });
+}
+
+#[test]
+fn activations() {
+    check_activations("activations_piecewise", 8);
+    check_activations("activations_smooth", 16);
+}
+
+/// Either optimizer of a case, its hyper-parameters at `path` (`""` or `"optimizer_params."`).
+#[derive(Clone, Copy)]
+enum Optimizer {
+    Sgd(Sgd),
+    Adam(Adam),
+}
+
+impl Optimizer {
+    fn of(name: &str, case: &Case, path: &str) -> Self {
+        let number = |name: &str, default: f64| case.number(&format!("{path}{name}")).unwrap_or(default);
+        let flag = |name: &str| case.flag(&format!("{path}{name}"));
+        let betas = case.numbers(&format!("{path}betas"));
+        if name == "sgd" {
+            let default = Sgd::new();
+            return Self::Sgd(Sgd {
+                lr: number("lr", default.lr),
+                momentum: number("momentum", default.momentum),
+                dampening: number("dampening", default.dampening),
+                weight_decay: number("weight_decay", default.weight_decay),
+                nesterov: flag("nesterov"),
+                maximize: flag("maximize"),
+            });
+        }
+        assert_eq!(name, "adam");
+        let default = Adam::new();
+        Self::Adam(Adam {
+            lr: number("lr", default.lr),
+            beta1: betas.first().copied().unwrap_or(default.beta1),
+            beta2: betas.last().copied().unwrap_or(default.beta2),
+            eps: number("eps", default.eps),
+            weight_decay: number("weight_decay", default.weight_decay),
+            amsgrad: flag("amsgrad"),
+            maximize: flag("maximize"),
+        })
+    }
+
+    fn state(self, params: usize) -> Vec<f32> {
+        let len = match self {
+            Self::Sgd(sgd) => sgd.state_len(params),
+            Self::Adam(adam) => adam.state_len(params),
+        };
+        vec![0.0; len]
+    }
+
+    fn step(self, params: &mut [f32], grads: &[f32], state: &mut [f32]) {
+        match self {
+            Self::Sgd(sgd) => sgd.step(params, grads, state),
+            Self::Adam(adam) => adam.step(params, grads, state),
+        }
+        .expect("a step");
+    }
+}
+
+#[test]
+fn optimizers() {
+    run(&golden("optimizers", 36, |case| matches!(case.function(), "sgd" | "adam")), |case| {
+        let optimizer = Optimizer::of(case.function(), case, "");
+        let mut params = case.floats("param");
+        let mut state = optimizer.state(params.len());
+        let mut out = Vec::new();
+        for grads in case.floats("grads").chunks_exact(params.len()) {
+            optimizer.step(&mut params, grads, &mut state);
+            out.extend_from_slice(&params);
+        }
+        case.check("out", &out);
+    });
+}
+
+#[test]
+fn linear() {
+    run(&golden("layers", 11, |case| case.function() == "linear"), |case| {
+        let (x, dy) = (case.floats("x"), case.floats("grad_output"));
+        let [outputs, inputs] = case.shape("weight")[..] else { panic!("a weight") };
+        let layer = dense::Dense { inputs, outputs };
+        let has_bias = case.has_input("bias");
+        let bias = if has_bias { case.floats("bias") } else { vec![0.0; outputs] };
+        let params = [case.floats("weight"), bias].concat();
+        let mut scratch = vec![7.0; layer.scratch_len(x.len() / inputs)];
+        let (mut y, mut dx, mut dparams) = (vec![7.0; dy.len()], vec![7.0; x.len()], vec![7.0; params.len()]);
+        dense::forward(layer, &params, &x, &mut y, &mut scratch).expect("forward");
+        dense::backward(layer, &params, &x, &dy, &mut dparams, Some(&mut dx), &mut scratch).expect("backward");
+        let (dweight, dbias) = dparams.split_at(layer.weight_len());
+        case.check("out", &y);
+        case.check("grad_x", &dx);
+        case.check("grad_weight", dweight);
+        if has_bias {
+            case.check("grad_bias", dbias);
+        }
+    });
+}
+
+/// Twenty steps of a whole net: each loss, and the weights at the end.
+#[test]
+fn training_trace() {
+    const PARAMS: [&str; 6] = ["w1", "b1", "w2", "b2", "w3", "b3"];
+    run(&golden("training_trace", 4, |_| true), |case| {
+        let act = if case.text("activation") == "relu" { Layer::relu() } else { Layer::tanh() };
+        let [a, b, c, d] = case.numbers("dims")[..] else { panic!("four dims") };
+        let dense = |inputs: f64, outputs: f64| Layer::dense(inputs as usize, outputs as usize);
+        let layers = [dense(a, b), act, dense(b, c), act, dense(c, d)];
+        let net = Sequential::new(&layers).expect("a net");
+        let mut params = PARAMS.map(|name| case.floats(name)).concat();
+        assert_eq!(params.len(), net.param_len());
+
+        let optimizer = Optimizer::of(case.text("optimizer"), case, "optimizer_params.");
+        let mut state = optimizer.state(params.len());
+        let [steps, batch, inputs] = case.shape("x")[..] else { panic!("three dims") };
+        let (x, labels) = (case.floats("x"), case.labels("y"));
+        let mut grads = vec![7.0; params.len()];
+        let mut scratch = vec![7.0; net.train_scratch_len(batch)];
+        let mut losses = Vec::new();
+        for (x, labels) in x.chunks_exact(batch * inputs).zip(labels.chunks_exact(batch)) {
+            losses.push(net.loss_and_grad(&params, x, labels, &mut grads, &mut scratch).expect("a loss"));
+            optimizer.step(&mut params, &grads, &mut state);
+        }
+        assert_eq!(losses.len(), steps);
+        case.check("out", &losses);
+        let mut rest = &params[..];
+        for name in PARAMS {
+            let (part, after) = rest.split_at(case.floats(name).len());
+            case.check(&format!("final_{name}"), part);
+            rest = after;
+        }
+    });
+}

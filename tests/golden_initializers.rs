@@ -1,0 +1,145 @@
+//! The laws of PyTorch's initializers: bounds and moments of many draws against the exact ones.
+
+mod common;
+
+use common::{Case, golden, run};
+use flatgrad::init::{self, FanMode, Fans, Init, Nonlinearity};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
+
+const DRAWS: usize = 20_000;
+
+fn rng() -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(1)
+}
+
+fn shape(case: &Case) -> Vec<usize> {
+    case.numbers("shape").into_iter().map(|n| n as usize).collect()
+}
+
+/// At least `DRAWS` numbers, `len` at a time.
+fn draws(len: usize, mut fill: impl FnMut(&mut [f32])) -> Vec<f32> {
+    let mut all = vec![f32::NAN; len * DRAWS.div_ceil(len)];
+    all.chunks_exact_mut(len).for_each(&mut fill);
+    all
+}
+
+/// Lies within the bounds, up to one rounding, and comes near to both.
+fn check_bounds(case: &Case, xs: &[f32], low: &str, high: &str) {
+    let (low, high) = (case.expected(low)[0], case.expected(high)[0]);
+    let min = f64::from(xs.iter().copied().fold(f32::INFINITY, f32::min));
+    let max = f64::from(xs.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let (rounding, gap) = (1e-7 * (high - low), 1e-3 * (high - low));
+    let near = |x: f64, bound: f64, inward: f64| (-rounding..gap).contains(&((x - bound) * inward));
+    assert!(near(min, low, 1.0) && near(max, high, -1.0), "{}: {min}..{max}, not {low}..{high}", case.name());
+}
+
+/// Six standard errors of the mean and of the standard deviation (a normal law's, the larger one).
+fn check_moments(case: &Case, xs: &[f32]) {
+    let n = xs.len() as f64;
+    let mean = xs.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
+    let std = (xs.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let (law_mean, law_std) = (case.expected("mean")[0], case.expected("std")[0]);
+    let (d_mean, d_std) = ((mean - law_mean) * n.sqrt() / law_std, (std - law_std) * (2.0 * n).sqrt() / law_std);
+    assert!(d_mean.abs() < 6.0 && d_std.abs() < 6.0, "{}: mean {mean}, deviation {std}", case.name());
+}
+
+/// Draws by the function and the parameters of a case.
+fn fill(case: &Case, w: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
+    let number = |name| case.number(name).expect("a number") as f32;
+    let kaiming = || {
+        let mode = if case.text("mode") == "fan_in" { FanMode::FanIn } else { FanMode::FanOut };
+        (mode, nonlinearity(case.text("nonlinearity"), case.number("a")))
+    };
+    match case.function() {
+        "uniform" => init::uniform(w, number("a"), number("b"), rng),
+        "normal" => init::normal(w, number("mean"), number("std"), rng),
+        "xavier_uniform" => init::xavier_uniform(w, &shape(case), number("gain"), rng).expect("a fill"),
+        "xavier_normal" => init::xavier_normal(w, &shape(case), number("gain"), rng).expect("a fill"),
+        "kaiming_uniform" => {
+            let (mode, nonlinearity) = kaiming();
+            init::kaiming_uniform(w, &shape(case), mode, nonlinearity, rng).expect("a fill");
+        }
+        "kaiming_normal" => {
+            let (mode, nonlinearity) = kaiming();
+            init::kaiming_normal(w, &shape(case), mode, nonlinearity, rng).expect("a fill");
+        }
+        other => panic!("no law {other}"),
+    }
+}
+
+fn nonlinearity(name: &str, param: Option<f64>) -> Nonlinearity {
+    match name {
+        "tanh" => Nonlinearity::Tanh,
+        "relu" => Nonlinearity::Relu,
+        "leaky_relu" => Nonlinearity::LeakyRelu(param.unwrap_or(0.01) as f32),
+        "selu" => Nonlinearity::Selu,
+        _ => Nonlinearity::Linear,
+    }
+}
+
+#[test]
+fn laws() {
+    const UNIFORM: [&str; 3] = ["uniform", "xavier_uniform", "kaiming_uniform"];
+    const NORMAL: [&str; 3] = ["normal", "xavier_normal", "kaiming_normal"];
+    let wanted = |case: &Case| UNIFORM.contains(&case.function()) || NORMAL.contains(&case.function());
+    run(&golden("initializers", 194, wanted), |case| {
+        // Odd where the case has no shape of its own.
+        let len = shape(case).into_iter().reduce(|a, b| a * b).unwrap_or(1001);
+        let mut rng = rng();
+        let xs = draws(len, |w| fill(case, w, &mut rng));
+        check_moments(case, &xs);
+        if UNIFORM.contains(&case.function()) {
+            check_bounds(case, &xs, "low", "high");
+        }
+    });
+}
+
+#[test]
+fn linear_default() {
+    run(&golden("initializers", 6, |case| case.function() == "linear_default_init"), |case| {
+        let size = |name| case.number(name).expect("a size") as usize;
+        let (outputs, inputs) = (size("out_features"), size("in_features"));
+        let mut rng = rng();
+        let mut biases = Vec::new();
+        let weights = draws(outputs * inputs, |weight| {
+            let mut bias = vec![f32::NAN; outputs];
+            Init::Linear.fill(weight, &mut bias, [outputs, inputs], &mut rng).expect("a fill");
+            biases.extend(bias);
+        });
+        check_bounds(case, &weights, "weight_low", "weight_high");
+        while biases.len() < DRAWS {
+            let (mut weight, mut bias) = (vec![0.0; outputs * inputs], vec![f32::NAN; outputs]);
+            Init::Linear.fill(&mut weight, &mut bias, [outputs, inputs], &mut rng).expect("a fill");
+            biases.extend(bias);
+        }
+        check_bounds(case, &biases, "bias_low", "bias_high");
+    });
+}
+
+#[test]
+fn gains() {
+    run(&golden("initializers", 17, |case| case.function() == "calculate_gain"), |case| {
+        let gain = init::calculate_gain(nonlinearity(case.text("nonlinearity"), case.number("param")));
+        case.check("out", &[gain]);
+    });
+}
+
+#[test]
+fn fans() {
+    run(&golden("initializers", 10, |case| case.function() == "fan_in_and_fan_out"), |case| {
+        let Fans { fan_in, fan_out } = init::fans(&shape(case)).expect("fans");
+        assert_eq!([fan_in as f64, fan_out as f64], case.expected("out")[..], "{}", case.name());
+    });
+    assert!(init::fans(&[5]).is_err() && init::fans(&[]).is_err());
+}
+
+#[test]
+fn constants() {
+    run(&golden("initializers", 16, |case| matches!(case.function(), "constant" | "ones" | "zeros")), |case| {
+        let mut w = vec![7.0; shape(case).into_iter().product()];
+        let otherwise = if case.function() == "ones" { 1.0 } else { 0.0 };
+        init::constant(&mut w, case.number("val").unwrap_or(otherwise) as f32);
+        case.check("out", &w);
+    });
+}
