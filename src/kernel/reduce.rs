@@ -93,18 +93,20 @@ pub(crate) fn column_sums<S: Simd>(s: S, x: &[f32], out: &mut [f32]) {
     let done = whole.len() * S::LANES;
     for (c, to) in whole.iter_mut().enumerate() {
         let mut sum = s.splat(0.0);
-        for row in x.chunks_exact(width) {
+        for row in x.chunks(width) {
             if let Some(from) = S::chunks(row).0.get(c) {
                 sum = s.add(sum, s.load(from));
             }
         }
         s.store(sum, to);
     }
-    let mut sum = s.splat(0.0);
-    for row in x.chunks_exact(width) {
-        sum = s.add(sum, s.load_partial(row.get(done..).unwrap_or_default()));
+    if !rest.is_empty() {
+        let mut sum = s.splat(0.0);
+        for row in x.chunks(width) {
+            sum = s.add(sum, s.load_partial(row.get(done..).unwrap_or_default()));
+        }
+        s.store_partial(sum, rest);
     }
-    s.store_partial(sum, rest);
 }
 
 /// A sum of many `f32` that carries its rounding errors along (Neumaier), with the same bits on every level.

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{Sum, row_exp, row_exp_sum, row_max, scale};
 use crate::math::ln;
 use crate::shape::check_len;
-use crate::simd::Simd;
+use crate::simd::{Simd, VIRTUAL_LANES};
 use crate::{dispatch, simd};
 
 /// Options of [`cross_entropy`].
@@ -78,6 +78,9 @@ pub(crate) fn check_labels(labels: &[i32], classes: usize) -> Result<()> {
     }
 }
 
+/// Rows of a block: their maxima, sums and logarithms are taken together, so that no row waits for another's.
+const BLOCK: usize = VIRTUAL_LANES;
+
 /// The sum of the rows' losses. *Writes* them to `each` and `factor` times their gradient to `dlogits`.
 #[inline(always)]
 pub(crate) fn cross_entropy_rows<S: Simd>(
@@ -89,29 +92,50 @@ pub(crate) fn cross_entropy_rows<S: Simd>(
     mut each: Option<&mut [f32]>,
     mut dlogits: Option<&mut [f32]>,
 ) -> f32 {
-    let classes = classes.max(1);
     let mut total = Sum::default();
-    for (i, (x, &label)) in logits.chunks_exact(classes).zip(labels).enumerate() {
-        let label = usize::try_from(label).unwrap_or_default();
-        let max = row_max(s, x);
-        let sum = match dlogits.as_deref_mut().and_then(|d| d.chunks_exact_mut(classes).nth(i)) {
-            Some(dx) => {
-                let sum = row_exp(s, x, max, dx);
+    for (block, labels) in labels.chunks(BLOCK).enumerate() {
+        let first = block * BLOCK;
+        let row = |i: usize| row_of(logits, first + i, classes);
+        let (mut max, mut sum) = ([0.0; BLOCK], [1.0; BLOCK]);
+        for i in 0..labels.len() {
+            max[i] = row_max(s, row(i));
+        }
+        for i in 0..labels.len() {
+            sum[i] = match dlogits.as_deref_mut() {
+                Some(dx) => row_exp(s, row(i), max[i], row_mut_of(dx, first + i, classes)),
+                None => row_exp_sum(s, row(i), max[i]),
+            };
+        }
+        let mut ln_sum = sum;
+        for x in S::chunks_mut(&mut ln_sum).0 {
+            s.store(ln(s, s.load(x)), x);
+        }
+        for (i, &label) in labels.iter().enumerate() {
+            let label = usize::try_from(label).unwrap_or_default();
+            let loss = ln_sum[i] - (row(i).get(label).copied().unwrap_or_default() - max[i]);
+            if let Some(dx) = dlogits.as_deref_mut() {
                 // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
-                scale(s, dx, factor / sum);
+                let dx = row_mut_of(dx, first + i, classes);
+                scale(s, dx, factor / sum[i]);
                 if let Some(dx) = dx.get_mut(label) {
                     *dx -= factor;
                 }
-                sum
             }
-            None => row_exp_sum(s, x, max),
-        };
-        let [ln_sum, ..] = s.to_lanes(s.wide(ln(s, s.splat(sum))));
-        let loss = ln_sum - (x.get(label).copied().unwrap_or_default() - max);
-        if let Some(each) = each.as_deref_mut().and_then(|each| each.get_mut(i)) {
-            *each = loss;
+            if let Some(each) = each.as_deref_mut().and_then(|each| each.get_mut(first + i)) {
+                *each = loss;
+            }
+            total.add(loss);
         }
-        total.add(loss);
     }
     total.value()
+}
+
+#[inline(always)]
+fn row_of(xs: &[f32], i: usize, width: usize) -> &[f32] {
+    xs.get(i * width..).and_then(|xs| xs.get(..width)).unwrap_or_default()
+}
+
+#[inline(always)]
+fn row_mut_of(xs: &mut [f32], i: usize, width: usize) -> &mut [f32] {
+    xs.get_mut(i * width..).and_then(|xs| xs.get_mut(..width)).unwrap_or_default()
 }

@@ -47,6 +47,10 @@ const fn min(a: usize, b: usize) -> usize {
 
 /// `total` in the fewest parts of at most `most`, as equal as multiples of `unit` allow: the length of a part.
 fn even_part(total: usize, most: usize, unit: usize) -> usize {
+    if total <= most {
+        // A small product has no time for a division.
+        return total.next_multiple_of(unit).max(1);
+    }
     let parts = total.div_ceil(most.max(1)).max(1);
     total.div_ceil(parts).next_multiple_of(unit).max(1)
 }
@@ -77,7 +81,8 @@ pub(crate) fn multiply<S: Simd>(
     let panel_len = (PANEL * min(k, B_DEPTH)).min(scratch.len());
     let (panel_of_b, packed) = scratch.split_at_mut(panel_len);
 
-    for row in (0..m).step_by(row_part) {
+    let mut row = 0;
+    while row < m {
         let rows = Range { start: 0, len: m }.part(row, row_part);
         let mut depth = 0;
         loop {
@@ -103,6 +108,7 @@ pub(crate) fn multiply<S: Simd>(
             }
             depth += depths.len;
         }
+        row += row_part;
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: 
 fn pack_a_rows<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
     for i in 0..rows.len {
         let (whole, rest) = a.stored(rows.start + i, depths).as_chunks::<CHUNK>();
-        for (chunk, from) in to.chunks_exact_mut(rows.len).zip(whole) {
-            if let Some(line) = chunk.get_mut(i) {
+        for (c, from) in whole.iter().enumerate() {
+            if let Some(line) = to.get_mut(c * rows.len + i) {
                 for (to, from) in S::chunks_mut(line).0.iter_mut().zip(S::chunks(from).0) {
                     s.store(s.load(from), to);
                 }
@@ -39,8 +39,10 @@ const SHALLOW: usize = 4;
 
 #[inline(always)]
 fn pack_a_columns<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
-    for (i, chunk) in to.chunks_exact_mut(rows.len.max(1)).enumerate() {
-        let depth = depths.part(i * CHUNK, CHUNK);
+    for c in 0..depths.len.div_ceil(CHUNK) {
+        let depth = depths.part(c * CHUNK, CHUNK);
+        let chunk = to.get_mut(c * rows.len..).unwrap_or_default();
+        let chunk = chunk.get_mut(..rows.len).unwrap_or_default();
         if depth.len <= SHALLOW {
             for p in 0..depth.len {
                 for (line, x) in chunk.iter_mut().zip(a.stored(depth.start + p, rows)) {

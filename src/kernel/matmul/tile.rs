@@ -32,7 +32,10 @@ pub(super) struct Tiles {
 impl Tiles {
     #[inline(always)]
     pub(super) fn of<S: Simd>(rows: usize) -> Self {
-        let count = rows.div_ceil(S::TILE_ROWS).max(1);
+        if rows <= S::TILE_ROWS {
+            return Self { count: 1, rows, extra: 0 };
+        }
+        let count = rows.div_ceil(S::TILE_ROWS);
         Self { count, rows: rows / count, extra: rows % count }
     }
     /// The heights.
@@ -168,7 +171,8 @@ fn end<S: Simd, const R: usize, const V: usize>(s: S, job: Job, c: &mut [f32], s
             }
         }
     } else {
-        for (sum, row) in sums.iter().zip(c.chunks_mut(job.stride.max(1))) {
+        for (i, sum) in sums.iter().enumerate() {
+            let row = c.get_mut(i * job.stride..).unwrap_or_default();
             store_row(s, row.get_mut(..job.columns).unwrap_or_default(), sum);
         }
     }
