@@ -1,4 +1,4 @@
-//! Reductions in one fixed order: element i goes to virtual lane i mod 16, and the lanes fold 8, 4, 2, 1.
+//! Reductions in one fixed order: element i goes to virtual lane i mod 16; [`Simd::fold`] folds the lanes 8, 4, 2, 1.
 
 use crate::simd::{Simd, VIRTUAL_LANES};
 
@@ -71,18 +71,6 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
         }
     }
     lanes
-}
-
-/// Folds the virtual lanes: lane j with lane j + 8, then + 4, + 2, + 1.
-#[inline(always)]
-pub(crate) fn fold<S: Simd>(s: S, lanes: S::Wide, f: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = s.to_lanes(lanes);
-    for half in [8, 4, 2, 1] {
-        for j in 0..half {
-            lanes[j] = f(lanes[j], lanes[j + half]);
-        }
-    }
-    lanes[0]
 }
 
 /// `out[j] = sum over rows of x[row][j]`, rows in order from 0. *Writes* `out`.

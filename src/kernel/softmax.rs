@@ -1,7 +1,7 @@
 //! Softmax over rows: the maximum, the exponentials and their sum in a second pass, the scaling in a third.
 
 use super::map::map;
-use super::reduce::{fold, map_reduce};
+use super::reduce::map_reduce;
 use crate::error::Result;
 use crate::math::exp;
 use crate::shape::{check_len, check_rows};
@@ -19,11 +19,10 @@ pub(crate) fn row_max<S: Simd>(s: S, x: &[f32]) -> f32 {
         #[inline(always)]
         |[], [x], [max]| ([], [s.max(x, max)]),
     );
-    fold(
-        s,
+    s.fold(
         lanes,
         #[inline(always)]
-        |a, b| if b > a { b } else { a },
+        |a, b| s.max(b, a),
     )
 }
 
@@ -42,11 +41,10 @@ pub(crate) fn row_exp<S: Simd>(s: S, x: &[f32], max: f32, out: &mut [f32]) -> f3
             ([e], [s.add(sum, e)])
         },
     );
-    fold(
-        s,
+    s.fold(
         lanes,
         #[inline(always)]
-        |a, b| a + b,
+        |a, b| s.add(a, b),
     )
 }
 
@@ -62,11 +60,10 @@ pub(crate) fn row_exp_sum<S: Simd>(s: S, x: &[f32], max: f32) -> f32 {
         #[inline(always)]
         |[], [x], [sum]| ([], [s.add(sum, exp(s, s.sub(x, max)))]),
     );
-    fold(
-        s,
+    s.fold(
         lanes,
         #[inline(always)]
-        |a, b| a + b,
+        |a, b| s.add(a, b),
     )
 }
 

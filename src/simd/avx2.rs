@@ -210,6 +210,14 @@ impl Simd for Avx2 {
         [value; 2]
     }
     #[inline(always)]
+    fn fold(self, [low, high]: [__m256; 2], f: impl Fn(__m256, __m256) -> __m256) -> f32 {
+        let v = f(low, high);
+        let v = f(v, op!(_mm256_permute2f128_ps::<0x01>(v, v)));
+        let v = f(v, op!(_mm256_permute_ps::<0b01_00_11_10>(v)));
+        let v = f(v, op!(_mm256_permute_ps::<0b10_11_00_01>(v)));
+        op!(_mm256_cvtss_f32(v))
+    }
+    #[inline(always)]
     fn to_lanes(self, wide: [__m256; 2]) -> [f32; VIRTUAL_LANES] {
         let mut lanes = [0.0; VIRTUAL_LANES];
         for (value, to) in wide.into_iter().zip(lanes.as_chunks_mut().0) {

@@ -193,6 +193,14 @@ impl Simd for Avx512 {
         [value]
     }
     #[inline(always)]
+    fn fold(self, [v]: [__m512; 1], f: impl Fn(__m512, __m512) -> __m512) -> f32 {
+        let v = f(v, op!(_mm512_shuffle_f32x4::<0b01_00_11_10>(v, v)));
+        let v = f(v, op!(_mm512_shuffle_f32x4::<0b10_11_00_01>(v, v)));
+        let v = f(v, op!(_mm512_permute_ps::<0b01_00_11_10>(v)));
+        let v = f(v, op!(_mm512_permute_ps::<0b10_11_00_01>(v)));
+        op!(_mm512_cvtss_f32(v))
+    }
+    #[inline(always)]
     fn to_lanes(self, [wide]: [__m512; 1]) -> [f32; VIRTUAL_LANES] {
         let mut lanes = [0.0; VIRTUAL_LANES];
         self.store(wide, &mut lanes);

@@ -169,6 +169,8 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     fn wide(self, value: Self::F32) -> Self::Wide;
     /// The 16 virtual lanes in order.
     fn to_lanes(self, wide: Self::Wide) -> [f32; VIRTUAL_LANES];
+    /// The virtual lanes folded by `f`: lane j with lane j + 8, then + 4, + 2, + 1.
+    fn fold(self, wide: Self::Wide, f: impl Fn(Self::F32, Self::F32) -> Self::F32) -> f32;
 }
 
 /// Floats from the first of a square block to the last, where its rows are `stride` apart; `None` on overflow.

@@ -203,6 +203,15 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         [value; 4]
     }
     #[inline(always)]
+    fn fold(self, [a, b, c, d]: [f32x4; 4], f: impl Fn(f32x4, f32x4) -> f32x4) -> f32 {
+        let v = f(f(a, c), f(b, d));
+        let [x0, x1, x2, x3] = v.to_array();
+        let v = f(v, f32x4::new([x2, x3, x0, x1]));
+        let [x0, x1, ..] = v.to_array();
+        let [x0, ..] = f(f32x4::splat(x0), f32x4::splat(x1)).to_array();
+        x0
+    }
+    #[inline(always)]
     fn to_lanes(self, wide: [f32x4; 4]) -> [f32; VIRTUAL_LANES] {
         let mut lanes = [0.0; VIRTUAL_LANES];
         for (value, to) in wide.into_iter().zip(lanes.as_chunks_mut().0) {

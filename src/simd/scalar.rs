@@ -200,6 +200,15 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         [value; VIRTUAL_LANES]
     }
     #[inline(always)]
+    fn fold(self, mut lanes: [f32; VIRTUAL_LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+        for half in [8, 4, 2, 1] {
+            for j in 0..half {
+                lanes[j] = f(lanes[j], lanes[j + half]);
+            }
+        }
+        lanes[0]
+    }
+    #[inline(always)]
     fn to_lanes(self, wide: [f32; VIRTUAL_LANES]) -> [f32; VIRTUAL_LANES] {
         wide
     }

@@ -29,6 +29,7 @@ on_every_level! {
     first: check_first,
     chunks: check_chunks,
     transpose: check_transpose,
+    blocks: check_blocks,
     virtual_lanes: check_wide,
 }
 
@@ -310,6 +311,28 @@ fn check_transpose<S: Simd>(s: S) {
 }
 
 #[inline(always)]
+fn check_blocks<S: Simd>(s: S) {
+    let source = counting::<{ 16 * 19 }>();
+    for stride in [S::LANES, S::LANES + 3] {
+        let len = stride * (S::LANES - 1) + S::LANES;
+        let block = s.load_block(&source[..len], stride).expect("a whole block");
+        let mut to = [-1.0; 16 * 19];
+        assert!(s.store_block(&block, &mut to[..len], stride).is_some());
+        for (i, (got, from)) in to.iter().zip(source).enumerate() {
+            let inside = i < len && i % stride < S::LANES;
+            assert_eq!(*got, if inside { from } else { -1.0 }, "{s:?}: element {i}, stride {stride}");
+        }
+        // One float too few: nothing is read, nothing is written.
+        assert!(s.load_block(&source[..len - 1], stride).is_none());
+        let before = to;
+        assert!(s.store_block(&block, &mut to[..len - 1], stride).is_none() && to == before);
+    }
+    if S::LANES > 1 {
+        assert!(s.load_block(&source, usize::MAX).is_none());
+    }
+}
+
+#[inline(always)]
 fn check_wide<S: Simd>(s: S) {
     let mut wide = s.wide(s.splat(3.0));
     assert_eq!(wide.as_ref().len() * S::LANES, VIRTUAL_LANES);
@@ -319,6 +342,16 @@ fn check_wide<S: Simd>(s: S) {
         *register = s.load(from);
     }
     assert_eq!(s.to_lanes(wide), source, "{s:?}");
+    // Not associative, so that the order of the fold shows.
+    let f = |a: f32, b: f32| a * 0.75 - b;
+    let mut folded = source;
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            folded[j] = f(folded[j], folded[j + half]);
+        }
+    }
+    let got = s.fold(wide, |a, b| s.sub(s.mul(a, s.splat(0.75)), b));
+    assert_eq!(got.to_bits(), folded[0].to_bits(), "{s:?}");
     assert!(s.square(|_| s.splat(3.0)).as_ref().iter().all(|r| s.to_lanes(s.wide(*r)) == [3.0; VIRTUAL_LANES]));
 }
 
