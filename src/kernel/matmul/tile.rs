@@ -2,8 +2,7 @@
 //!
 //! The sums stay in registers for the whole depth; every step loads `V` registers of B, broadcasts `R` elements
 //! of A and does `R * V` multiply-adds. A comes in chunks of one cache line a row, so that one pointer and constant
-//! offsets reach all rows; B comes as a panel whose rows are aligned, so that no load crosses a cache line
-//! (unaligned panels run at half speed on Skylake).
+//! offsets reach all rows; B comes as a panel whose rows are aligned, so that no load crosses a cache line.
 
 use crate::simd::Simd;
 

@@ -1,0 +1,19 @@
+//! The README quotes the constants that the code states.
+
+use flatgrad::math;
+
+#[test]
+fn the_accuracy_table_is_that_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("README.md");
+    let table = [
+        ("exp", math::exp::MAX_ULP),
+        ("ln", math::ln::MAX_ULP),
+        ("tanh", math::tanh::MAX_ULP),
+        ("sigmoid", math::sigmoid::MAX_ULP),
+    ];
+    for (name, ulp) in table {
+        let row = format!("| {name} | {ulp:.2} |");
+        assert!(readme.lines().any(|line| line == row), "README.md has no row {row}");
+    }
+}
