@@ -12,7 +12,8 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
     start: [f32; A],
     f: impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
 ) -> [S::Wide; A] {
-    let registers = VIRTUAL_LANES / S::LANES;
+    // Without accumulators there is no lane to choose, and the loop need not be unrolled over them.
+    let registers = if A == 0 { 1 } else { VIRTUAL_LANES / S::LANES };
     let mut lanes = start.map(|x| s.wide(s.splat(x)));
     let outs = outs.map(S::chunks_mut);
     let ins = ins.map(S::chunks);

@@ -12,7 +12,7 @@
 
 use super::Operand;
 use super::pack::{Range, pack_a, pack_b};
-use super::tile::{CHUNK, Job, Start, Tiles, panel};
+use super::tile::{CHUNK, Job, Start, panel};
 use crate::simd::Simd;
 
 /// Floats of packed A: 384 KiB, less than half of a server's second-level cache.
@@ -90,7 +90,9 @@ pub(crate) fn multiply<S: Simd>(
             let depths = Range { start: 0, len: k }.part(depth, depth_part);
             let last = depth + depths.len >= k;
             let begin = if depth == 0 { start } else { Start::Out };
-            let block = pack_block(s, a, rows, depths, packed);
+            let (block, _) = packed.as_chunks_mut();
+            pack_a(s, a, rows, depths, block);
+            let block = &*block;
             for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
                 let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
                 under_panel(s, block, b, rows, depths, columns, begin, c, n, panel_of_b);
@@ -110,22 +112,6 @@ pub(crate) fn multiply<S: Simd>(
         }
         row += row_part;
     }
-}
-
-/// Packs a block of A tile by tile.
-#[inline(always)]
-fn pack_block<'a, S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &'a mut [f32]) -> &'a [[f32; CHUNK]] {
-    let chunks = depths.len.div_ceil(CHUNK);
-    let (block, _) = to.as_chunks_mut();
-    let mut rest = &mut *block;
-    let mut first = 0;
-    for height in Tiles::of::<S>(rows.len).iter() {
-        let Some((tile, others)) = rest.split_at_mut_checked(chunks * height) else { break };
-        pack_a(s, a, rows.part(first, height), depths, tile);
-        rest = others;
-        first += height;
-    }
-    block
 }
 
 /// The block's product with one panel of B.

@@ -1,17 +1,32 @@
 //! Copies of A and B in the order in which a tile reads them.
 
 use super::Operand;
-use super::tile::{CHUNK, load_row};
+use super::tile::{CHUNK, Tiles, load_row};
 use crate::simd::Simd;
 
-/// *Writes* rows `rows` of A, depths `depths`, as `[depth / CHUNK][row][CHUNK]`; the last chunk's rest is unspecified.
+/// *Writes* rows `rows` of A, depths `depths`, tile after tile, each as `[depth / CHUNK][row][CHUNK]`; the last chunk's
+/// rest is unspecified.
 ///
-/// Out of line like the tile: every product of the crate shares it, and its loops get all registers.
+/// Out of line like the panels: every product of the crate shares it, and its loops get all registers.
 #[inline(never)]
 pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
     s.vectorize(
         #[inline(always)]
-        move || if a.transposed { pack_a_columns(s, a, rows, depths, to) } else { pack_a_rows(s, a, rows, depths, to) },
+        move || {
+            let (mut rest, mut first) = (to, 0);
+            for height in Tiles::of::<S>(rows.len).iter() {
+                let len = (depths.len.div_ceil(CHUNK) * height).min(rest.len());
+                let (tile, others) = rest.split_at_mut(len);
+                let rows = rows.part(first, height);
+                if a.transposed {
+                    pack_a_columns(s, a, rows, depths, tile);
+                } else {
+                    pack_a_rows(s, a, rows, depths, tile);
+                }
+                rest = others;
+                first += height;
+            }
+        },
     );
 }
 
