@@ -21,7 +21,7 @@ const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e
 
 /// `e^x`; `exp(-inf) = 0`, `exp(inf) = inf`.
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
     let n = round(s, s.mul(x, s.splat(core::f32::consts::LOG2_E)));
     let r = s.mul_add(n, s.splat(-LN2_HI), x);

@@ -29,7 +29,7 @@ const Q: [f32; 9] = [
 
 /// `ln x`; `ln(0) = -inf`, `ln(inf) = inf`, NaN below 0.
 #[inline(always)]
-pub(crate) fn ln<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn ln<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
     let (m, e) = s.frexp(x);
     let above = s.lt(s.splat(core::f32::consts::SQRT_2), m);

@@ -2,6 +2,16 @@
 //!
 //! `MAX_ULP` is the largest error, over every `f32`, on fused and on unfused levels, in units in the last place of
 //! the result; `DOMAIN` says where it holds. A sweep in each file's tests enforces it.
+//!
+//! ```
+//! use flatgrad::{dispatch, math, simd::{self, Simd}};
+//!
+//! #[inline(always)]
+//! fn exp_of_one<S: Simd>(s: S) -> f32 {
+//!     s.to_lanes(s.wide(math::exp::exp(s, s.splat(1.0))))[0]
+//! }
+//! assert_eq!(dispatch!(simd::level(), s => exp_of_one(s)), core::f32::consts::E);
+//! ```
 
 pub mod exp;
 pub mod ln;

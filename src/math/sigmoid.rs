@@ -13,7 +13,7 @@ pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
 /// `1 / (1 + e^-x)`; 0 at -inf, 1 at inf.
 #[inline(always)]
-pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
     let e = exp(s, s.neg(s.abs(x)));
     let numerator = s.select(s.lt(x, s.splat(0.0)), e, one);

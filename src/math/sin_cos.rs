@@ -8,7 +8,7 @@ use super::{polynomial, round};
 use crate::simd::Simd;
 
 /// Largest error in units in the last place of 1: the deviates need absolute accuracy.
-pub const MAX_ULP: f32 = 1.5;
+pub const MAX_ULP: f32 = 1.48;
 /// Where it holds: one turn.
 pub const DOMAIN: [f32; 2] = [0.0, 1.0];
 
@@ -17,7 +17,7 @@ const C: [f32; 5] = [1.0, -1.233_700_5, 0.253_668_28, -2.085_249_1e-2, 8.861_07e
 
 /// `(sin 2 pi t, cos 2 pi t)` for `0 <= t <= 1`.
 #[inline(always)]
-pub(crate) fn sin_cos_turn<T: Simd>(s: T, turn: T::F32) -> (T::F32, T::F32) {
+pub fn sin_cos_turn<T: Simd>(s: T, turn: T::F32) -> (T::F32, T::F32) {
     let quarter = s.mul(turn, s.splat(4.0));
     let quadrant = round(s, quarter);
     let f = s.sub(quarter, quadrant);
@@ -45,6 +45,8 @@ mod tests {
 
     #[test]
     fn within_its_bound() {
+        // The bound is that of the worse arithmetic; it must hold on every level and be met within 0.05 by one.
+        let mut found = 0.0f64;
         for level in Level::available() {
             let mut worst = 0.0f64;
             for i in 0..=1_000_000u32 {
@@ -54,7 +56,9 @@ mod tests {
                 worst = worst.max((f64::from(sin) - sin64).abs()).max((f64::from(cos) - cos64).abs());
             }
             let worst = worst / f64::from(f32::EPSILON / 2.0);
-            assert!(worst <= f64::from(MAX_ULP) && worst > f64::from(MAX_ULP) * 0.5, "{level}: {worst}");
+            assert!(worst <= f64::from(MAX_ULP), "{level}: {worst}");
+            found = found.max(worst);
         }
+        assert!(found > f64::from(MAX_ULP) - 0.05, "the bound is loose: {found}");
     }
 }

@@ -16,7 +16,7 @@ const Q: [f32; 6] = [-0.333_333_34, 0.133_333_6, -5.396_711_5e-2, 2.181_255_8e-2
 
 /// `tanh x`; `tanh(-0) = -0`, `tanh(±inf) = ±1`.
 #[inline(always)]
-pub(crate) fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let (one, two) = (s.splat(1.0), s.splat(2.0));
     let size = s.abs(x);
     let x2 = s.mul(x, x);
