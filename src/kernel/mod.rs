@@ -1,4 +1,4 @@
-//! Loops over slices that never heard of gradients. Only `map`, `reduce` and `matmul` handle a slice's tail.
+//! Loops over slices that never heard of gradients. Only `reduce` and `matmul` handle a slice's tail.
 
 mod map;
 mod matmul;

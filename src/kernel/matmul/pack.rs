@@ -77,7 +77,8 @@ fn pack_a_columns<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mu
     }
 }
 
-/// *Writes* columns `columns` of `alpha * B`, depths `depths`, as `[depth][registers * LANES]`, zeros to the right.
+/// *Writes* columns `columns` of `alpha * B`, depths `depths`, as `[depth][registers * LANES]`; what lies
+/// right of the last column is unspecified.
 #[inline(never)]
 pub(super) fn pack_b<S: Simd>(
     s: S,
