@@ -7,12 +7,13 @@
 //!       for a tile of the block's rows     sums in registers
 //! ```
 //!
-//! The panel is packed just before its use: it needs little scratch, and C's columns under it stay in cache for the
+//! A small product reads A where it is. The panel is packed just before its use: it needs little scratch, and C's columns under it stay in cache for the
 //! whole depth.
 
 use super::Operand;
 use super::pack::{Range, pack_a, pack_b};
-use super::tile::{CHUNK, Job, Start, panel};
+use super::sums::{Place, Start};
+use super::tile::{CHUNK, Job, Left, panel};
 use crate::simd::Simd;
 
 /// Floats of packed A: 384 KiB, less than half of a server's second-level cache.
@@ -21,6 +22,8 @@ const A_FLOATS: usize = 96 * 1024;
 const A_DEPTH: usize = 2048;
 /// Deepest panel of B: tile and panel together pass through the first-level cache. A multiple of `CHUNK`.
 const B_DEPTH: usize = 512;
+/// Multiply-adds up to which packing A is not worth it.
+const SMALL: usize = 120 * 1024;
 /// Widest panel of any level of the target, in floats.
 const PANEL: usize = if cfg!(target_arch = "x86_64") {
     48
@@ -37,8 +40,12 @@ pub(crate) const fn scratch_len(m: usize, n: usize, k: usize) -> usize {
     if m == 0 || n == 0 {
         return 0;
     }
-    let a = m.saturating_mul(min(k, A_DEPTH).next_multiple_of(CHUNK));
+    let a = if is_small(m, n, k) { 0 } else { m.saturating_mul(min(k, A_DEPTH).next_multiple_of(CHUNK)) };
     min(a, A_FLOATS) + PANEL * min(k, B_DEPTH) + LINE
+}
+
+const fn is_small(m: usize, n: usize, k: usize) -> bool {
+    m.saturating_mul(n).saturating_mul(k) <= SMALL
 }
 
 const fn min(a: usize, b: usize) -> usize {
@@ -74,6 +81,7 @@ pub(crate) fn multiply<S: Simd>(
     if m == 0 || n == 0 {
         return;
     }
+    let in_place = is_small(m, n, k);
     let depth_part = even_part(k, A_DEPTH, CHUNK);
     let row_part = even_part(m, A_FLOATS / min(depth_part, A_DEPTH).max(CHUNK), 1);
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
@@ -90,16 +98,22 @@ pub(crate) fn multiply<S: Simd>(
             let depths = Range { start: 0, len: k }.part(depth, depth_part);
             let last = depth + depths.len >= k;
             let begin = if depth == 0 { start } else { Start::Out };
-            let (block, _) = packed.as_chunks_mut();
-            pack_a(s, a, rows, depths, block);
-            let block = &*block;
+            let left = if in_place {
+                Left::InPlace { a, first_row: rows.start, first_depth: depths.start }
+            } else {
+                let (block, _) = packed.as_chunks_mut();
+                pack_a(s, a, rows, depths, block);
+                Left::Packed { block, chunks: depths.len.div_ceil(CHUNK), first_chunk: 0 }
+            };
             for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
                 let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
-                under_panel(s, block, b, rows, depths, columns, begin, c, n, panel_of_b);
+                under_panel(s, left, b, rows, depths, columns, begin, c, n, panel_of_b);
                 if last {
-                    for i in 0..rows.len {
+                    // Whole rows are one stretch.
+                    let (count, len) = if columns.len == n { (1, rows.len * n) } else { (rows.len, columns.len) };
+                    for i in 0..count {
                         let place = (rows.start + i) * n + column;
-                        if let Some(part) = c.get_mut(place..).and_then(|c| c.get_mut(..columns.len)) {
+                        if let Some(part) = c.get_mut(place..).and_then(|c| c.get_mut(..len)) {
                             ending(s, place, part);
                         }
                     }
@@ -119,7 +133,7 @@ pub(crate) fn multiply<S: Simd>(
 #[expect(clippy::too_many_arguments, reason = "the innermost of the loops")]
 fn under_panel<S: Simd>(
     s: S,
-    block: &[[f32; CHUNK]],
+    left: Left,
     b: (Operand, f32),
     rows: Range,
     depths: Range,
@@ -136,20 +150,12 @@ fn under_panel<S: Simd>(
         let stretch = depths.part(depth, part);
         let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
         pack_b(s, b, stretch, columns, registers, packed);
-        let begin = match start {
-            _ if depth > 0 => Start::Out,
-            Start::Row(bias) => Start::Row(bias.get(columns.start..).unwrap_or_default()),
-            start => start,
-        };
+        let start = if depth == 0 { start.from(columns.start) } else { Start::Out };
         let job = Job {
-            a: block,
-            chunks: depths.len.div_ceil(CHUNK),
-            first_chunk: depth / CHUNK,
+            a: left.from(depth),
             b: packed,
             rows: rows.len,
-            columns: columns.len,
-            stride,
-            start: begin,
+            place: Place { columns: columns.len, stride, start },
         };
         panel(s, job, c.get_mut(rows.start * stride + columns.start..).unwrap_or_default());
         depth += stretch.len;

@@ -9,13 +9,14 @@
 
 mod block;
 mod pack;
+mod sums;
 mod tile;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use block::{multiply, scratch_len};
-pub(crate) use tile::Start;
+pub(crate) use sums::Start;
 
 use crate::error::{Error, Result};
 use crate::shape::check_len;

@@ -1,7 +1,8 @@
 //! Copies of A and B in the order in which a tile reads them.
 
 use super::Operand;
-use super::tile::{CHUNK, Tiles, load_row};
+use super::sums::load_row;
+use super::tile::{CHUNK, Tiles};
 use crate::simd::Simd;
 
 /// *Writes* rows `rows` of A, depths `depths`, tile after tile, each as `[depth / CHUNK][row][CHUNK]`; the last chunk's

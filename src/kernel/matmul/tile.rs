@@ -2,23 +2,16 @@
 //!
 //! The sums stay in registers for the whole depth; every step loads `V` registers of B, broadcasts `R` elements
 //! of A and does `R * V` multiply-adds. A comes in chunks of one cache line a row, so that one pointer and constant
-//! offsets reach all rows; B comes as a panel whose rows are aligned, so that no load crosses a cache line.
+//! offsets reach all rows, or, in products too small to be worth it, from where it is; B comes as a panel whose rows
+//! are aligned, so that no load crosses a cache line.
 
+use super::Operand;
+use super::pack::Range;
+use super::sums::{Place, Sums};
 use crate::simd::Simd;
 
 /// Depth of a chunk of packed A: one cache line of each row.
 pub(super) const CHUNK: usize = 16;
-
-/// Where the sums begin.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Start<'a> {
-    /// At 0: C is overwritten.
-    Zero,
-    /// At this row of `n`, the same for each row of C: a bias.
-    Row(&'a [f32]),
-    /// At what C holds: the product is accumulated.
-    Out,
-}
 
 /// How the rows of a block fall into tiles, as evenly as can be: the first `extra` have one row more than `rows`.
 #[derive(Clone, Copy)]
@@ -47,29 +40,43 @@ impl Tiles {
     }
 }
 
-/// One panel of B and the block of packed A that it is multiplied with.
+/// A, as a tile reads it.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// Tile after tile, each `[chunks][R][CHUNK]`; the panel begins with chunk `first_chunk`.
+    Packed { block: &'a [[f32; CHUNK]], chunks: usize, first_chunk: usize },
+    /// Where it is.
+    InPlace { a: Operand<'a>, first_row: usize, first_depth: usize },
+}
+
+impl Left<'_> {
+    /// The same rows from `depth` on, a multiple of `CHUNK`.
+    #[inline(always)]
+    pub(super) fn from(self, depth: usize) -> Self {
+        match self {
+            Left::Packed { block, chunks, .. } => Left::Packed { block, chunks, first_chunk: depth / CHUNK },
+            Left::InPlace { a, first_row, first_depth } => {
+                Left::InPlace { a, first_row, first_depth: first_depth + depth }
+            }
+        }
+    }
+}
+
+/// One panel of B and the rows of A that it is multiplied with.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
-    /// Tile after tile, each `[chunks][R][CHUNK]`.
-    pub a: &'a [[f32; CHUNK]],
-    /// Chunks in the block's depth, and the one with which the panel begins.
-    pub chunks: usize,
-    pub first_chunk: usize,
+    pub a: Left<'a>,
     /// `[depth][V * LANES]`
     pub b: &'a [f32],
     /// Rows of the block.
     pub rows: usize,
-    /// Columns of C under the panel.
-    pub columns: usize,
-    /// How far apart C's rows are.
-    pub stride: usize,
-    pub start: Start<'a>,
+    pub place: Place<'a>,
 }
 
 /// Computes the columns of `c` under one panel, from the block's first row on. *Writes* them.
 #[inline(always)]
 pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
-    match job.columns.div_ceil(S::LANES) {
+    match job.place.columns.div_ceil(S::LANES) {
         1 => fixed_panel::<S, 1>(s, job, c),
         2 if S::TILE_REGISTERS >= 2 => fixed_panel::<S, 2>(s, job, c),
         3 if S::TILE_REGISTERS >= 3 => fixed_panel::<S, 3>(s, job, c),
@@ -82,130 +89,144 @@ pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
 fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
     s.vectorize(
         #[inline(always)]
-        move || {
-            let mut row = 0;
-            for height in Tiles::of::<S>(job.rows).iter() {
-                let a = job.a.get(row * job.chunks + job.first_chunk * height..).unwrap_or_default();
-                let c = c.get_mut(row * job.stride..).unwrap_or_default();
-                macro_rules! pick {
-                    ($($rows:literal)*) => {
-                        match height {
-                            $($rows if $rows <= S::TILE_ROWS => tile::<S, $rows, V>(s, a, job, c),)*
-                            _ => {}
-                        }
+        move || match job.a {
+            Left::Packed { block, chunks, first_chunk } => {
+                let mut row = 0;
+                for height in Tiles::of::<S>(job.rows).iter() {
+                    let a = block.get(row * chunks + first_chunk * height..).unwrap_or_default();
+                    packed_tile::<S, V>(s, height, a, job, c.get_mut(row * job.place.stride..).unwrap_or_default());
+                    row += height;
+                }
+            }
+            Left::InPlace { a, first_row, first_depth } => {
+                let mut row = 0;
+                while row < job.rows {
+                    let (from, depth) = (first_row + row, first_depth);
+                    let c = c.get_mut(row * job.place.stride..).unwrap_or_default();
+                    row += match job.rows - row {
+                        8.. if S::TILE_ROWS >= 8 => in_place::<S, 8, V>(s, a, from, depth, job, c),
+                        4.. => in_place::<S, 4, V>(s, a, from, depth, job, c),
+                        _ => in_place::<S, 1, V>(s, a, from, depth, job, c),
                     };
                 }
-                pick!(1 2 3 4 5 6 7 8 9);
-                row += height;
             }
         },
     );
 }
 
 #[inline(always)]
-fn tile<S: Simd, const R: usize, const V: usize>(s: S, a: &[[f32; CHUNK]], job: Job, c: &mut [f32]) {
+fn packed_tile<S: Simd, const V: usize>(s: S, height: usize, a: &[[f32; CHUNK]], job: Job, c: &mut [f32]) {
+    macro_rules! pick {
+        ($($rows:literal)*) => {
+            match height {
+                $($rows if $rows <= S::TILE_ROWS => packed::<S, $rows, V>(s, a, job, c),)*
+                _ => {}
+            }
+        };
+    }
+    pick!(1 2 3 4 5 6 7 8 9);
+}
+
+#[inline(always)]
+fn packed<S: Simd, const R: usize, const V: usize>(s: S, a: &[[f32; CHUNK]], job: Job, c: &mut [f32]) {
     let (a, _) = a.as_chunks::<R>();
     let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
-    // Passed by reference: an array that is moved goes through memory.
     let mut sums = [[s.splat(0.0); V]; R];
-    begin(s, job, c, &mut sums);
-    sum(s, a, b, &mut sums);
-    end(s, job, c, &sums);
-}
-
-/// `R` rows of `V` registers.
-type Sums<S, const R: usize, const V: usize> = [[<S as Simd>::F32; V]; R];
-
-#[inline(always)]
-fn begin<S: Simd, const R: usize, const V: usize>(s: S, job: Job, c: &[f32], sums: &mut Sums<S, R, V>) {
-    match job.start {
-        Start::Zero => {}
-        Start::Row(bias) => {
-            let bias = load_row(s, bias.get(..job.columns).unwrap_or_default());
-            for sum in sums {
-                *sum = bias;
-            }
-        }
-        Start::Out => {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let row = c.get(i * job.stride..).unwrap_or_default();
-                *sum = load_row(s, row.get(..job.columns).unwrap_or_default());
-            }
-        }
-    }
-}
-
-/// `sums[i][v] += a[i][p] * b[p][v]` for each p in order.
-#[inline(always)]
-fn sum<S: Simd, const R: usize, const V: usize>(
-    s: S,
-    a: &[[[f32; CHUNK]; R]],
-    b: &[[S::Array; V]],
-    sums: &mut Sums<S, R, V>,
-) {
+    job.place.begin(s, c, &mut sums);
     // A copy, so that the loop's sums are registers and not what a reference points to.
-    let mut acc = *sums;
+    let mut acc = sums;
     for (a, b) in a.iter().zip(b.chunks(CHUNK)) {
         for (p, b) in b.iter().enumerate() {
-            for i in 0..R {
-                let x = s.splat(a[i][p % CHUNK]);
-                for v in 0..V {
-                    acc[i][v] = s.mul_add(x, s.load(&b[v]), acc[i][v]);
-                }
-            }
+            step(
+                s,
+                #[inline(always)]
+                |i| a[i][p % CHUNK],
+                b,
+                &mut acc,
+            );
         }
     }
-    *sums = acc;
+    sums = acc;
+    job.place.end(s, c, &sums);
 }
 
+/// `R` rows of A from row `row` and depth `depth` on, where they are. Returns `R`.
 #[inline(always)]
-fn end<S: Simd, const R: usize, const V: usize>(s: S, job: Job, c: &mut [f32], sums: &Sums<S, R, V>) {
-    if job.columns == V * S::LANES {
-        for i in 0..R {
-            let row = c.get_mut(i * job.stride..).unwrap_or_default();
-            if let Some(row) = S::chunks_mut(row).0.first_chunk_mut::<V>() {
-                for v in 0..V {
-                    s.store(sums[i][v], &mut row[v]);
-                }
+fn in_place<S: Simd, const R: usize, const V: usize>(
+    s: S,
+    a: Operand,
+    row: usize,
+    depth: usize,
+    job: Job,
+    c: &mut [f32],
+) -> usize {
+    let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
+    let mut sums = [[s.splat(0.0); V]; R];
+    job.place.begin(s, c, &mut sums);
+    let mut acc = sums;
+    if a.transposed {
+        let mut rest = a.data.get(depth * a.stride + row..).unwrap_or_default();
+        for b in b {
+            if let Some(a) = rest.first_chunk::<R>() {
+                step(
+                    s,
+                    #[inline(always)]
+                    |i| a[i],
+                    b,
+                    &mut acc,
+                );
             }
+            rest = rest.get(a.stride..).unwrap_or_default();
         }
     } else {
-        for (i, sum) in sums.iter().enumerate() {
-            let row = c.get_mut(i * job.stride..).unwrap_or_default();
-            store_row(s, row.get_mut(..job.columns).unwrap_or_default(), sum);
+        let rows: [&[f32]; R] = core::array::from_fn(
+            #[inline(always)]
+            |i| a.stored(row + i, Range { start: depth, len: b.len() }),
+        );
+        // Rows are checked once for a chunk of the depth, and what is left float by float.
+        let (chunks, last) = b.as_chunks::<CHUNK>();
+        for (chunk, b) in chunks.iter().enumerate() {
+            let lines = rows.map(
+                #[inline(always)]
+                |row| row.as_chunks::<CHUNK>().0.get(chunk).unwrap_or(&[0.0; CHUNK]),
+            );
+            for p in 0..CHUNK {
+                step(
+                    s,
+                    #[inline(always)]
+                    |i| lines[i][p],
+                    &b[p],
+                    &mut acc,
+                );
+            }
+        }
+        for (p, b) in (chunks.len() * CHUNK..).zip(last) {
+            step(
+                s,
+                #[inline(always)]
+                |i| rows[i].get(p).copied().unwrap_or_default(),
+                b,
+                &mut acc,
+            );
         }
     }
+    sums = acc;
+    job.place.end(s, c, &sums);
+    R
 }
 
-/// `V` registers from a row that may end before they do; 0 beyond.
+/// `sums[i][v] += a(i) * b[v]`
 #[inline(always)]
-pub(super) fn load_row<S: Simd, const V: usize>(s: S, row: &[f32]) -> [S::F32; V] {
-    let (whole, rest) = S::chunks(row);
-    if let Some(whole) = whole.first_chunk::<V>() {
-        return core::array::from_fn(
-            #[inline(always)]
-            |v| s.load(&whole[v]),
-        );
-    }
-    core::array::from_fn(
-        #[inline(always)]
-        |v| match whole.get(v) {
-            Some(x) => s.load(x),
-            None if v == whole.len() => s.load_partial(rest),
-            None => s.splat(0.0),
-        },
-    )
-}
-
-/// `V` registers into a row that may end before they do.
-#[inline(always)]
-fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: &[S::F32; V]) {
-    let (whole, rest) = S::chunks_mut(row);
-    let full = whole.len();
-    for (to, value) in whole.iter_mut().zip(values) {
-        s.store(*value, to);
-    }
-    if let Some(value) = values.get(full) {
-        s.store_partial(*value, rest);
+fn step<S: Simd, const R: usize, const V: usize>(
+    s: S,
+    a: impl Fn(usize) -> f32,
+    b: &[S::Array; V],
+    sums: &mut Sums<S, R, V>,
+) {
+    for i in 0..R {
+        let x = s.splat(a(i));
+        for v in 0..V {
+            sums[i][v] = s.mul_add(x, s.load(&b[v]), sums[i][v]);
+        }
     }
 }

@@ -1,0 +1,127 @@
+//! The sums of a tile: where they begin and how they are stored.
+//!
+//! They are passed by reference, for an array that is moved goes through memory; and a loop over rows that is too
+//! large to unroll works on a copy, for an array that is indexed by a variable is memory altogether.
+
+use crate::simd::Simd;
+
+/// Where the sums begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start<'a> {
+    /// At 0: C is overwritten.
+    Zero,
+    /// At this row of `n`, the same for each row of C: a bias.
+    Row(&'a [f32]),
+    /// At what C holds: the product is accumulated.
+    Out,
+}
+
+impl<'a> Start<'a> {
+    /// For the columns from `column` on.
+    #[inline(always)]
+    pub(super) fn from(self, column: usize) -> Self {
+        match self {
+            Start::Row(bias) => Start::Row(bias.get(column..).unwrap_or_default()),
+            start => start,
+        }
+    }
+}
+
+/// Where a tile lies in C, whose slice begins with the tile.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// Columns of C in the tile.
+    pub columns: usize,
+    /// How far apart C's rows are.
+    pub stride: usize,
+    pub start: Start<'a>,
+}
+
+/// `R` rows of `V` registers.
+pub(super) type Sums<S, const R: usize, const V: usize> = [[<S as Simd>::F32; V]; R];
+
+impl Place<'_> {
+    #[inline(always)]
+    pub(super) fn begin<S: Simd, const R: usize, const V: usize>(self, s: S, c: &[f32], sums: &mut Sums<S, R, V>) {
+        match self.start {
+            Start::Zero => {}
+            Start::Row(bias) => {
+                let bias = load_row(s, bias.get(..self.columns).unwrap_or_default());
+                for sum in sums {
+                    *sum = bias;
+                }
+            }
+            Start::Out if self.columns == V * S::LANES => {
+                for i in 0..R {
+                    let row = c.get(i * self.stride..).unwrap_or_default();
+                    if let Some(row) = S::chunks(row).0.first_chunk::<V>() {
+                        for v in 0..V {
+                            sums[i][v] = s.load(&row[v]);
+                        }
+                    }
+                }
+            }
+            Start::Out => {
+                let mut held = *sums;
+                for (i, sum) in held.iter_mut().enumerate() {
+                    let row = c.get(i * self.stride..).unwrap_or_default();
+                    *sum = load_row(s, row.get(..self.columns).unwrap_or_default());
+                }
+                *sums = held;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn end<S: Simd, const R: usize, const V: usize>(self, s: S, c: &mut [f32], sums: &Sums<S, R, V>) {
+        if self.columns == V * S::LANES {
+            for i in 0..R {
+                let row = c.get_mut(i * self.stride..).unwrap_or_default();
+                if let Some(row) = S::chunks_mut(row).0.first_chunk_mut::<V>() {
+                    for v in 0..V {
+                        s.store(sums[i][v], &mut row[v]);
+                    }
+                }
+            }
+        } else {
+            let held = *sums;
+            for (i, sum) in held.iter().enumerate() {
+                let row = c.get_mut(i * self.stride..).unwrap_or_default();
+                store_row(s, row.get_mut(..self.columns).unwrap_or_default(), sum);
+            }
+        }
+    }
+}
+
+/// `V` registers from a row that may end before they do; 0 beyond.
+#[inline(always)]
+pub(super) fn load_row<S: Simd, const V: usize>(s: S, row: &[f32]) -> [S::F32; V] {
+    let (whole, rest) = S::chunks(row);
+    if let Some(whole) = whole.first_chunk::<V>() {
+        return core::array::from_fn(
+            #[inline(always)]
+            |v| s.load(&whole[v]),
+        );
+    }
+    core::array::from_fn(
+        #[inline(always)]
+        |v| match whole.get(v) {
+            Some(x) => s.load(x),
+            None if v == whole.len() => s.load_partial(rest),
+            None => s.splat(0.0),
+        },
+    )
+}
+
+/// `V` registers into a row that may end before they do.
+#[inline(always)]
+fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: &[S::F32; V]) {
+    let (whole, rest) = S::chunks_mut(row);
+    let full = whole.len();
+    for (to, value) in whole.iter_mut().zip(values) {
+        s.store(*value, to);
+    }
+    if let Some(value) = values.get(full) {
+        s.store_partial(*value, rest);
+    }
+}
