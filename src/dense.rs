@@ -51,15 +51,15 @@ impl Dense {
     /// Floats of scratch that [`forward`] needs for `batch` rows.
     #[must_use]
     pub const fn forward_scratch_len(self, batch: usize) -> usize {
-        matmul_scratch_len(batch, self.outputs, self.inputs)
+        matmul_scratch_len([batch, self.outputs, self.inputs], false)
     }
 
     /// Floats of scratch that either of [`forward`] and [`backward`] needs for `batch` rows.
     #[must_use]
     pub const fn scratch_len(self, batch: usize) -> usize {
         let forward = self.forward_scratch_len(batch);
-        let weight = matmul_scratch_len(self.outputs, self.inputs, batch);
-        let input = matmul_scratch_len(batch, self.inputs, self.outputs);
+        let weight = matmul_scratch_len([self.outputs, self.inputs, batch], true);
+        let input = matmul_scratch_len([batch, self.inputs, self.outputs], false);
         let backward = if weight > input { weight } else { input };
         if forward > backward { forward } else { backward }
     }

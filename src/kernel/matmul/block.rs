@@ -1,29 +1,29 @@
-//! The blocking: which part of A is packed when, and the walk of the tile over C.
+//! The blocking: what is packed when, and the walk of the tile over C.
 //!
 //! ```text
-//! for a block of A's rows and depth        A packed once, in the second-level cache
+//! for a block of A's rows and depth        stays in the second-level cache; transposed once if A's columns are its rows
 //!   for a panel of B's columns             (a few registers wide)
 //!     for a stretch of the depth           panel of B packed
 //!       for a tile of the block's rows     sums in registers
 //! ```
 //!
-//! A small product reads A where it is. The panel is packed just before its use: it needs little scratch, and C's columns under it stay in cache for the
+//! The panel is packed just before its use: it needs little scratch, and C's columns under it stay in cache for the
 //! whole depth.
 
 use super::Operand;
 use super::pack::{Range, pack_a, pack_b};
 use super::sums::{Place, Start};
-use super::tile::{CHUNK, Job, Left, panel};
+use super::tile::{Job, panel};
 use crate::simd::Simd;
 
-/// Floats of packed A: 384 KiB, less than half of a server's second-level cache.
+/// Floats of a block of A: 384 KiB, less than half of a server's second-level cache.
 const A_FLOATS: usize = 96 * 1024;
-/// Deepest block of A. A multiple of `CHUNK`.
+/// Deepest block of A.
 const A_DEPTH: usize = 2048;
-/// Deepest panel of B: tile and panel together pass through the first-level cache. A multiple of `CHUNK`.
+/// Deepest panel of B: tile and panel together pass through the first-level cache.
 const B_DEPTH: usize = 512;
-/// Multiply-adds up to which packing A is not worth it.
-const SMALL: usize = 120 * 1024;
+/// Multiply-adds up to which a transposed A is read where it is.
+const SMALL: usize = 1 << 20;
 /// Widest panel of any level of the target, in floats.
 const PANEL: usize = if cfg!(target_arch = "x86_64") {
     48
@@ -36,30 +36,50 @@ const PANEL: usize = if cfg!(target_arch = "x86_64") {
 const LINE: usize = 16;
 
 /// Floats of scratch for a product of these dimensions, on any level.
-pub(crate) const fn scratch_len(m: usize, n: usize, k: usize) -> usize {
+pub(crate) const fn scratch_len([m, n, k]: [usize; 3], transpose_a: bool) -> usize {
     if m == 0 || n == 0 {
         return 0;
     }
-    let a = if is_small(m, n, k) { 0 } else { m.saturating_mul(min(k, A_DEPTH).next_multiple_of(CHUNK)) };
-    min(a, A_FLOATS) + PANEL * min(k, B_DEPTH) + LINE
+    let panel = PANEL * min(k, B_DEPTH) + LINE;
+    if !is_packed([m, n, k], transpose_a) {
+        return panel;
+    }
+    let [rows, depth] = a_block(m, k);
+    panel + min(rows, m).saturating_mul(row_stride(depth))
 }
 
-const fn is_small(m: usize, n: usize, k: usize) -> bool {
-    m.saturating_mul(n).saturating_mul(k) <= SMALL
+/// Rows and depth of a block of A.
+const fn a_block(m: usize, k: usize) -> [usize; 2] {
+    let depth = even_part(k, A_DEPTH, LINE);
+    [even_part(m, A_FLOATS / depth, 1), depth]
+}
+
+/// Whether A is worth packing: its columns would be read again and again, a few floats of a cache line at a time.
+const fn is_packed([m, n, k]: [usize; 3], transpose_a: bool) -> bool {
+    transpose_a && m.saturating_mul(n).saturating_mul(k) > SMALL
+}
+
+/// An odd number of cache lines, so that rows do not compete for the same few places of the cache.
+const fn row_stride(depth: usize) -> usize {
+    (depth.div_ceil(LINE) | 1) * LINE
 }
 
 const fn min(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
 }
 
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
 /// `total` in the fewest parts of at most `most`, as equal as multiples of `unit` allow: the length of a part.
-fn even_part(total: usize, most: usize, unit: usize) -> usize {
+const fn even_part(total: usize, most: usize, unit: usize) -> usize {
     if total <= most {
         // A small product has no time for a division.
-        return total.next_multiple_of(unit).max(1);
+        return max(total.next_multiple_of(unit), 1);
     }
-    let parts = total.div_ceil(most.max(1)).max(1);
-    total.div_ceil(parts).next_multiple_of(unit).max(1)
+    let parts = total.div_ceil(max(most, 1));
+    total.div_ceil(parts).next_multiple_of(unit)
 }
 
 /// C = alpha A B from `start`, and then `ending` once for each finished stretch of a row of C, while it is in cache:
@@ -81,13 +101,12 @@ pub(crate) fn multiply<S: Simd>(
     if m == 0 || n == 0 {
         return;
     }
-    let in_place = is_small(m, n, k);
-    let depth_part = even_part(k, A_DEPTH, CHUNK);
-    let row_part = even_part(m, A_FLOATS / min(depth_part, A_DEPTH).max(CHUNK), 1);
+    let packs = is_packed([m, n, k], a.transposed);
+    let [row_part, depth_part] = a_block(m, k);
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
     let (_, scratch) = scratch.split_at_mut(aligned);
     let panel_len = (PANEL * min(k, B_DEPTH)).min(scratch.len());
-    let (panel_of_b, packed) = scratch.split_at_mut(panel_len);
+    let (panel_of_b, block) = scratch.split_at_mut(panel_len);
 
     let mut row = 0;
     while row < m {
@@ -98,16 +117,16 @@ pub(crate) fn multiply<S: Simd>(
             let depths = Range { start: 0, len: k }.part(depth, depth_part);
             let last = depth + depths.len >= k;
             let begin = if depth == 0 { start } else { Start::Out };
-            let left = if in_place {
-                Left::InPlace { a, first_row: rows.start, first_depth: depths.start }
+            let (left, first) = if packs {
+                let stride = row_stride(depth_part);
+                pack_a(s, a, rows, depths, block, stride);
+                (Operand::rows(block, stride), [0, 0])
             } else {
-                let (block, _) = packed.as_chunks_mut();
-                pack_a(s, a, rows, depths, block);
-                Left::Packed { block, chunks: depths.len.div_ceil(CHUNK), first_chunk: 0 }
+                (a, [rows.start, depths.start])
             };
             for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
                 let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
-                under_panel(s, left, b, rows, depths, columns, begin, c, n, panel_of_b);
+                under_panel(s, left, first, b, rows, depths, columns, begin, c, n, panel_of_b);
                 if last {
                     // Whole rows are one stretch.
                     let (count, len) = if columns.len == n { (1, rows.len * n) } else { (rows.len, columns.len) };
@@ -133,7 +152,8 @@ pub(crate) fn multiply<S: Simd>(
 #[expect(clippy::too_many_arguments, reason = "the innermost of the loops")]
 fn under_panel<S: Simd>(
     s: S,
-    left: Left,
+    a: Operand,
+    [first_row, first_depth]: [usize; 2],
     b: (Operand, f32),
     rows: Range,
     depths: Range,
@@ -144,7 +164,7 @@ fn under_panel<S: Simd>(
     to: &mut [f32],
 ) {
     let registers = columns.len.div_ceil(S::LANES);
-    let part = even_part(depths.len, B_DEPTH, CHUNK);
+    let part = even_part(depths.len, B_DEPTH, LINE);
     let mut depth = 0;
     loop {
         let stretch = depths.part(depth, part);
@@ -152,9 +172,10 @@ fn under_panel<S: Simd>(
         pack_b(s, b, stretch, columns, registers, packed);
         let start = if depth == 0 { start.from(columns.start) } else { Start::Out };
         let job = Job {
-            a: left.from(depth),
+            a,
+            rows: Range { start: first_row, len: rows.len },
+            depth: first_depth + depth,
             b: packed,
-            rows: rows.len,
             place: Place { columns: columns.len, stride, start },
         };
         panel(s, job, c.get_mut(rows.start * stride + columns.start..).unwrap_or_default());

@@ -4,8 +4,9 @@
 //! C holds. So its bits do not depend on the number of rows, the tile it falls in, the blocking or the level (among
 //! fused, and among unfused), and accumulating the products of two halves of the depth gives the bits of the whole.
 //!
-//! How it is fast: A is packed a block at a time so that it stays in the second-level cache, B a panel at a time;
-//! the register tile ([`tile`]) walks down A's rows under the panel. `pack.rs` copies, `block.rs` chooses the blocks.
+//! How it is fast: B is packed a panel at a time, and the register tile ([`tile`]) walks down A's rows under the panel, a
+//! block of them at a time so that it stays in the second-level cache. `pack.rs` copies and transposes, `block.rs`
+//! chooses the blocks, `sums.rs` begins and ends a tile.
 
 mod block;
 mod pack;
@@ -101,7 +102,7 @@ impl Matmul {
     /// How many floats of scratch [`matmul`] needs.
     #[must_use]
     pub const fn scratch_len(self) -> usize {
-        scratch_len(self.m, self.n, self.k)
+        scratch_len([self.m, self.n, self.k], self.transpose_a)
     }
 }
 

@@ -2,80 +2,26 @@
 
 use super::Operand;
 use super::sums::load_row;
-use super::tile::{CHUNK, Tiles};
 use crate::simd::Simd;
 
-/// *Writes* rows `rows` of A, depths `depths`, tile after tile, each as `[depth / CHUNK][row][CHUNK]`; the last chunk's
-/// rest is unspecified.
+/// *Writes* rows `rows` of a transposed A, depths `depths`, as rows `stride` apart.
 ///
 /// Out of line like the panels: every product of the crate shares it, and its loops get all registers.
 #[inline(never)]
-pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
+pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [f32], stride: usize) {
     s.vectorize(
         #[inline(always)]
         move || {
-            let (mut rest, mut first) = (to, 0);
-            for height in Tiles::of::<S>(rows.len).iter() {
-                let len = (depths.len.div_ceil(CHUNK) * height).min(rest.len());
-                let (tile, others) = rest.split_at_mut(len);
-                let rows = rows.part(first, height);
-                if a.transposed {
-                    pack_a_columns(s, a, rows, depths, tile);
-                } else {
-                    pack_a_rows(s, a, rows, depths, tile);
+            for row in (0..rows.len).step_by(S::LANES) {
+                let to = to.get_mut(row * stride..).unwrap_or_default();
+                let rows = rows.part(row, S::LANES);
+                for depth in (0..depths.len).step_by(S::LANES) {
+                    let block = load_columns(s, a, depths.part(depth, S::LANES), rows);
+                    store_rows(s, &block, rows.len, to.get_mut(depth..).unwrap_or_default(), stride);
                 }
-                rest = others;
-                first += height;
             }
         },
     );
-}
-
-#[inline(always)]
-fn pack_a_rows<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
-    for i in 0..rows.len {
-        let (whole, rest) = a.stored(rows.start + i, depths).as_chunks::<CHUNK>();
-        for (c, from) in whole.iter().enumerate() {
-            if let Some(line) = to.get_mut(c * rows.len + i) {
-                for (to, from) in S::chunks_mut(line).0.iter_mut().zip(S::chunks(from).0) {
-                    s.store(s.load(from), to);
-                }
-            }
-        }
-        if let Some(line) = to.get_mut(whole.len() * rows.len + i) {
-            for (to, x) in line.iter_mut().zip(rest) {
-                *to = *x;
-            }
-        }
-    }
-}
-
-/// Depth up to which copying float by float is less work than transposing a whole block.
-const SHALLOW: usize = 4;
-
-#[inline(always)]
-fn pack_a_columns<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: &mut [[f32; CHUNK]]) {
-    for c in 0..depths.len.div_ceil(CHUNK) {
-        let depth = depths.part(c * CHUNK, CHUNK);
-        let chunk = to.get_mut(c * rows.len..).unwrap_or_default();
-        let chunk = chunk.get_mut(..rows.len).unwrap_or_default();
-        if depth.len <= SHALLOW {
-            for p in 0..depth.len {
-                for (line, x) in chunk.iter_mut().zip(a.stored(depth.start + p, rows)) {
-                    line[p] = *x;
-                }
-            }
-            continue;
-        }
-        for lane in (0..depth.len).step_by(S::LANES) {
-            for row in (0..rows.len).step_by(S::LANES) {
-                let (lanes, rows) = (depth.part(lane, S::LANES), rows.part(row, S::LANES));
-                let block = load_columns(s, a, lanes, rows);
-                let to = chunk.as_flattened_mut().get_mut(row * CHUNK + lane..).unwrap_or_default();
-                store_rows(s, &block, rows.len, to, CHUNK);
-            }
-        }
-    }
 }
 
 /// *Writes* columns `columns` of `alpha * B`, depths `depths`, as `[depth][registers * LANES]`; what lies

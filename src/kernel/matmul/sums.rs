@@ -16,7 +16,7 @@ pub(crate) enum Start<'a> {
     Out,
 }
 
-impl<'a> Start<'a> {
+impl Start<'_> {
     /// For the columns from `column` on.
     #[inline(always)]
     pub(super) fn from(self, column: usize) -> Self {
