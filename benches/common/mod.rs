@@ -3,6 +3,8 @@
 //! Machines are shared and noisy, so nothing is compared across runs: contestants take turns in one loop, and what is
 //! reported is the ratio of the best times and the median of the ratios of neighbouring turns.
 
+#![allow(dead_code, reason = "each bench uses a part")]
+
 use flatgrad::dispatch;
 use flatgrad::simd::{Level, Simd};
 use std::hint::black_box;

@@ -44,7 +44,7 @@ pub fn sin_cos_turn<T: Simd>(s: T, turn: T::F32) -> (T::F32, T::F32) {
 #[cfg(test)]
 mod tests {
     use super::{DOMAIN, MAX_ULP, sin_cos_turn};
-    use crate::math::sweep::{Claim, apply, sweep};
+    use crate::math::sweep::{Claim, on_level, sweep};
 
     /// Quarter by quarter, so that the zeros are exact.
     fn oracle(turn: f64, shift: f64) -> f64 {
@@ -64,12 +64,12 @@ mod tests {
         let claim = |name, max_ulp| Claim { name, max_ulp, domain: DOMAIN, increasing: false };
         sweep(
             &claim("sin", MAX_ULP),
-            |level, x: &[f32], y: &mut [f32]| crate::dispatch!(level, s => apply(s, x, y, #[inline(always)] |s, t| sin_cos_turn(s, t).0)),
+            |level, x: &[f32], y: &mut [f32]| on_level!(level, x, y, |s, turn| sin_cos_turn(s, turn).0),
             |x| oracle(x, 0.0),
         );
         sweep(
             &claim("cos", 0.80),
-            |level, x: &[f32], y: &mut [f32]| crate::dispatch!(level, s => apply(s, x, y, #[inline(always)] |s, t| sin_cos_turn(s, t).1)),
+            |level, x: &[f32], y: &mut [f32]| on_level!(level, x, y, |s, turn| sin_cos_turn(s, turn).1),
             |x| oracle(x, 1.0),
         );
     }

@@ -117,7 +117,9 @@ pub(crate) fn apply<S: crate::simd::Simd>(s: S, x: &[f32], y: &mut [f32], f: imp
 
 /// How often `y` falls where `x` rises, and the last such `x`.
 fn falls(x: &[f32], y: &[f32]) -> (u64, f32) {
-    let fell = |i: usize| (x[i] < x[i + 1]) & (y[i] > y[i + 1]) | (x[i] > x[i + 1]) & (y[i] < y[i + 1]);
+    let rises = |v: &[f32], i: usize| v[i] < v[i + 1];
+    let sinks = |v: &[f32], i: usize| v[i] > v[i + 1];
+    let fell = |i: usize| (rises(x, i) && sinks(y, i)) || (sinks(x, i) && rises(y, i));
     let pairs = x.len().min(y.len()).saturating_sub(1);
     let count = (0..pairs).map(|i| u32::from(fell(i))).sum::<u32>();
     let last = if count == 0 { None } else { (0..pairs).rev().find(|&i| fell(i)) };
@@ -175,8 +177,8 @@ fn block(claim: &Claim, x: &[f32], run: &impl Fn(Level, &[f32], &mut [f32]), ora
     found
 }
 
-/// Sweeps a function on every level and demands that the claim holds and that its bound is not loose by 0.05 for the
-/// worse arithmetic; levels with the same arithmetic must agree bit for bit.
+/// Sweeps a function on every level and demands that the claim holds and that its bound is not loose by 0.05 (0.1 for a
+/// sample) for the worse arithmetic; levels with the same arithmetic must agree bit for bit.
 pub(crate) fn sweep(claim: &Claim, run: impl Fn(Level, &[f32], &mut [f32]) + Sync, oracle: impl Fn(f64) -> f64 + Sync) {
     let inputs = Inputs::new();
     let (next, total) = (AtomicU64::new(0), Mutex::new(Found::default()));
@@ -219,8 +221,32 @@ pub(crate) fn sweep(claim: &Claim, run: impl Fn(Level, &[f32], &mut [f32]) + Syn
     }
     let (worst, bound) = (fused.0.max(unfused.0), f64::from(claim.max_ulp));
     assert!(worst <= bound, "{}: {worst} ULP is beyond {bound}", claim.name);
-    assert!(worst > bound - 0.05, "{}: the bound {bound} is loose: {worst}", claim.name);
+    // A sample need not find the worst.
+    let slack = if inputs.full { 0.05 } else { 0.1 };
+    assert!(worst > bound - slack, "{}: the bound {bound} is loose: {worst}", claim.name);
 }
+
+/// `y = f(x)` on a level.
+///
+/// Scalar code is compiled for AVX2 where the CPU has it: the arithmetic is the same by IEEE 754, but LLVM can vectorize it,
+/// without which a full sweep would take hours. (The other tests run it as it is.)
+macro_rules! on_level {
+    ($level:expr, $x:expr, $y:expr, |$s:ident, $v:ident| $f:expr) => {{
+        let (level, x, y): (_, &[f32], &mut [f32]) = ($level, $x, $y);
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+        if let (crate::simd::Level::Scalar(scalar), Some(crate::simd::Level::Avx2(avx2))) =
+            (level, crate::simd::Level::from_name("avx2"))
+        {
+            return crate::simd::Simd::vectorize(
+                avx2,
+                #[inline(always)]
+                move || crate::math::sweep::apply(scalar, x, y, #[inline(always)] |$s, $v| $f),
+            );
+        }
+        crate::dispatch!(level, s => crate::math::sweep::apply(s, x, y, #[inline(always)] |$s, $v| $f))
+    }};
+}
+pub(crate) use on_level;
 
 /// A test of a register function `$f` of this module against `$oracle`, with the module's `MAX_ULP` and `DOMAIN`.
 macro_rules! check {
@@ -232,16 +258,7 @@ macro_rules! check {
                 domain: super::DOMAIN,
                 increasing: $increasing,
             },
-            |level, x: &[f32], y: &mut [f32]| {
-                crate::dispatch!(level, s => crate::math::sweep::apply(
-                    s,
-                    x,
-                    y,
-                    // A function item would be called through a shim that does not inline.
-                    #[inline(always)]
-                    |s, x| super::$f(s, x)
-                ));
-            },
+            |level, x: &[f32], y: &mut [f32]| crate::math::sweep::on_level!(level, x, y, |s, x| super::$f(s, x)),
             $oracle,
         )
     };

@@ -1,0 +1,180 @@
+//! What does an element cost in each elementary function?
+//!
+//! `cargo bench --bench math` prints, for 1 Ki elements in the first-level cache, nanoseconds an element and multiples of a
+//! copy of the same slices, for every level of this CPU and for the peers that this machine has: SLEEF (Debian's
+//! `libsleef3`) and glibc's `libmvec`, loaded at run time, and the `wide` crate's own functions. Contestants take turns;
+//! best of all turns. `FLATGRAD_BENCH=16Mi` does the same for 16 Mi elements in memory.
+#![allow(unsafe_code, improper_ctypes_definitions, reason = "peers are C functions that take registers")]
+
+mod common;
+
+use common::time;
+use flatgrad::Result;
+use flatgrad::kernel::elementwise;
+use flatgrad::simd::{Level, set_level};
+use std::hint::black_box;
+
+/// A name and what is measured under it.
+type Contestant<'a> = (String, Box<dyn Fn(&[f32], &mut [f32]) + 'a>);
+type Slices = fn(&[f32], &mut [f32]) -> Result<()>;
+
+struct Function {
+    name: &'static str,
+    flatgrad: Slices,
+    sleef: Option<&'static str>,
+    libmvec: Option<&'static str>,
+    wide: Option<fn(wide::f32x16) -> wide::f32x16>,
+    range: [f32; 2],
+}
+
+const fn function(name: &'static str, flatgrad: Slices, range: [f32; 2]) -> Function {
+    Function { name, flatgrad, sleef: None, libmvec: None, wide: None, range }
+}
+
+fn functions() -> Vec<Function> {
+    vec![
+        Function {
+            sleef: Some("Sleef_expf16_u10"),
+            libmvec: Some("_ZGVeN16v_expf"),
+            wide: Some(wide::f32x16::exp),
+            ..function("exp", elementwise::exp, [-20.0, 20.0])
+        },
+        Function {
+            sleef: Some("Sleef_expm1f16_u10"),
+            libmvec: Some("_ZGVeN16v_expm1f"),
+            ..function("expm1", elementwise::expm1, [-20.0, 20.0])
+        },
+        Function {
+            sleef: Some("Sleef_logf16_u10"),
+            libmvec: Some("_ZGVeN16v_logf"),
+            wide: Some(wide::f32x16::ln),
+            ..function("ln", elementwise::ln, [1e-3, 1e3])
+        },
+        Function {
+            sleef: Some("Sleef_log1pf16_u10"),
+            libmvec: Some("_ZGVeN16v_log1pf"),
+            ..function("ln_1p", elementwise::ln_1p, [-0.9, 20.0])
+        },
+        Function {
+            sleef: Some("Sleef_tanhf16_u10"),
+            libmvec: Some("_ZGVeN16v_tanhf"),
+            ..function("tanh", elementwise::tanh, [-8.0, 8.0])
+        },
+        function("sigmoid", elementwise::sigmoid, [-20.0, 20.0]),
+        function("log_sigmoid", elementwise::log_sigmoid, [-20.0, 20.0]),
+        function("softplus", elementwise::softplus, [-20.0, 20.0]),
+        Function {
+            sleef: Some("Sleef_erff16_u10"),
+            libmvec: Some("_ZGVeN16v_erff"),
+            ..function("erf", elementwise::erf, [-4.0, 4.0])
+        },
+        function("normal_cdf", elementwise::normal_cdf, [-6.0, 6.0]),
+        function("sqrt", elementwise::sqrt, [0.0, 100.0]),
+        function("rsqrt", elementwise::rsqrt, [1e-3, 100.0]),
+    ]
+}
+
+/// A vector function of a shared library.
+#[cfg(target_arch = "x86_64")]
+mod peer {
+    use core::arch::x86_64::{__m512, _mm512_loadu_ps, _mm512_storeu_ps};
+    use libloading::Library;
+
+    pub(crate) struct Peer {
+        library: Library,
+    }
+
+    impl Peer {
+        pub(crate) fn open(file: &str) -> Option<Self> {
+            if !is_x86_feature_detected!("avx512f") {
+                return None;
+            }
+            // SAFETY: the libraries of the distribution run no code of ours when they are loaded.
+            unsafe { Library::new(file) }.ok().map(|library| Self { library })
+        }
+
+        pub(crate) fn function(&self, name: &str) -> Option<impl Fn(&[f32], &mut [f32])> {
+            // SAFETY: the symbols asked for take and return one register.
+            let function =
+                unsafe { self.library.get::<unsafe extern "C" fn(__m512) -> __m512>(name.as_bytes()) }.ok()?;
+            // SAFETY: AVX-512F was detected in `open`.
+            Some(move |x: &[f32], y: &mut [f32]| unsafe { apply(*function, x, y) })
+        }
+    }
+
+    /// # Safety
+    /// `f` must be what its type says.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn apply(f: unsafe extern "C" fn(__m512) -> __m512, x: &[f32], y: &mut [f32]) {
+        for (x, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {
+            // SAFETY: both are 16 floats; the caller vouches for `f`.
+            unsafe { _mm512_storeu_ps(y.as_mut_ptr(), f(_mm512_loadu_ps(x.as_ptr()))) };
+        }
+    }
+}
+
+fn apply_wide(f: fn(wide::f32x16) -> wide::f32x16, x: &[f32], y: &mut [f32]) {
+    for (x, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {
+        *y = f(wide::f32x16::from(*x)).to_array();
+    }
+}
+
+/// Best time of each contestant, in turns.
+fn turns(x: &[f32], y: &mut [f32], contestants: &[Contestant]) -> Vec<f64> {
+    let repeats = (100_000 / x.len()).max(1);
+    let mut best = vec![f64::INFINITY; contestants.len()];
+    for _ in 0..if x.len() > 1 << 20 { 8 } else { 400 } {
+        for (best, (_, run)) in best.iter_mut().zip(contestants) {
+            *best = best.min(time(repeats, || run(black_box(x), black_box(y))));
+        }
+    }
+    best
+}
+
+fn main() {
+    let n = match std::env::var("FLATGRAD_BENCH").as_deref() {
+        Ok("16Mi") => 16 << 20,
+        _ => 1 << 10,
+    };
+    #[cfg(target_arch = "x86_64")]
+    let peers = [("SLEEF u10", peer::Peer::open("libsleef.so.3")), ("libmvec", peer::Peer::open("libmvec.so.1"))];
+    #[cfg(target_arch = "x86_64")]
+    for (name, peer) in &peers {
+        if peer.is_none() {
+            println!("{name}: not on this machine, or no AVX-512");
+        }
+    }
+    println!("{n} elements: ns per element (times a copy)");
+    for function in functions() {
+        let [low, high] = function.range;
+        let x: Vec<f32> = (0..n).map(|i| low + (high - low) * (i as f32 * 0.618_034).fract()).collect();
+        let mut y = vec![0.0; n];
+        let mut contestants: Vec<Contestant> =
+            vec![("copy".into(), Box::new(|x: &[f32], y: &mut [f32]| y.copy_from_slice(x)))];
+        for level in Level::available() {
+            let run = function.flatgrad;
+            contestants.push((
+                level.name().into(),
+                Box::new(move |x: &[f32], y: &mut [f32]| {
+                    set_level(level);
+                    run(x, y).expect("the lengths are equal");
+                }),
+            ));
+        }
+        #[cfg(target_arch = "x86_64")]
+        for ((name, peer), symbol) in peers.iter().zip([function.sleef, function.libmvec]) {
+            if let Some(run) = peer.as_ref().zip(symbol).and_then(|(peer, symbol)| peer.function(symbol)) {
+                contestants.push(((*name).into(), Box::new(run)));
+            }
+        }
+        if let Some(f) = function.wide {
+            contestants.push(("wide".into(), Box::new(move |x: &[f32], y: &mut [f32]| apply_wide(f, x, y))));
+        }
+        let best = turns(&x, &mut y, &contestants);
+        print!("{:12}", function.name);
+        for ((name, _), seconds) in contestants.iter().zip(&best) {
+            print!("  {name} {:.3} ({:.1})", seconds / n as f64 * 1e9, seconds / best[0]);
+        }
+        println!();
+    }
+}
