@@ -8,7 +8,7 @@
 //! 4. Times `2^n`, rounded once.
 
 use super::double::fast_two_sum;
-use super::{polynomial, round};
+use super::{polynomial, round_product};
 use crate::simd::Simd;
 
 /// Largest error in units in the last place.
@@ -24,7 +24,7 @@ const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e
 #[inline(always)]
 pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
-    let n = round(s, s.mul(x, s.splat(core::f32::consts::LOG2_E)));
+    let n = round_product(s, x, core::f32::consts::LOG2_E);
     let r = s.mul_add(n, s.splat(-LN2_HI), x);
     let r = s.mul_add(n, s.splat(-LN2_LO), r);
     let q = polynomial(s, r, &Q);
@@ -37,7 +37,7 @@ pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
 /// `t` alone is within 2^-26 of the truth; with `t_low` its relative error is 2^-26 also where `x` is small.
 #[inline(always)]
 pub(super) fn exp_parts<S: Simd>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F32, S::F32) {
-    let n = round(s, s.mul(x, s.splat(core::f32::consts::LOG2_E)));
+    let n = round_product(s, x, core::f32::consts::LOG2_E);
     let high = s.mul_add(n, s.splat(-LN2_HI), x);
     let low = s.mul_add(n, s.splat(-LN2_LO), low);
     let r = s.add(high, low);

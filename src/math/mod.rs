@@ -55,10 +55,19 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::F32, c: &[f32; N]) -> S::F32 
     sum
 }
 
+/// Added to a small float it rounds it to an integer: its last place is 1.
+const ROUNDING: f32 = 12_582_912.0;
+
 /// `x` rounded to the nearest integer, ties to even, for `|x| < 2^22`.
 #[inline(always)]
 fn round<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    // Where the last place is 1, adding rounds; on every level alike.
-    let shift = s.splat(12_582_912.0);
+    let shift = s.splat(ROUNDING);
     s.sub(s.add(x, shift), shift)
+}
+
+/// `x * c` rounded to a nearest integer, for products below 2^22; near a tie it may be either.
+#[inline(always)]
+fn round_product<S: Simd>(s: S, x: S::F32, c: f32) -> S::F32 {
+    let shift = s.splat(ROUNDING);
+    s.sub(s.mul_add(x, s.splat(c), shift), shift)
 }
