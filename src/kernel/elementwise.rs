@@ -121,3 +121,32 @@ pub fn sin_cos_turn(turns: &[f32], sin: &mut [f32], cos: &mut [f32]) -> Result<(
     dispatch!(simd::level(), s => kernel(s, turns, sin, cos));
     Ok(())
 }
+
+/// `x^exponent`, with the answers of C's `pow` for 0, infinities, NaN and negative `x`. *Writes* `y`.
+///
+/// Error: [`math::pow::MAX_ULP`]. As [`torch.pow`](https://pytorch.org/docs/stable/generated/torch.pow.html).
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) where `y` is not as long as `x`; nothing is written.
+///
+/// ```
+/// let mut y = [0.0; 3];
+/// flatgrad::kernel::elementwise::pow(&[4.0, -2.0, 0.0], -2.0, &mut y)?;
+/// assert_eq!(y, [0.0625, 0.25, f32::INFINITY]);
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+pub fn pow(x: &[f32], exponent: f32, y: &mut [f32]) -> Result<()> {
+    #[inline(always)]
+    fn kernel<S: Simd>(s: S, x: &[f32], exponent: f32, y: &mut [f32]) {
+        map(
+            s,
+            [y],
+            [x],
+            #[inline(always)]
+            |_, [x]| [math::pow(s, x, s.splat(exponent))],
+        );
+    }
+    check_len("y", y, 1, x.len())?;
+    dispatch!(simd::level(), s => kernel(s, x, exponent, y));
+    Ok(())
+}

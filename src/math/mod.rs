@@ -20,6 +20,7 @@ pub mod expm1;
 pub mod ln;
 pub mod ln_1p;
 pub mod normal_cdf;
+pub mod pow;
 pub mod rsqrt;
 pub mod sigmoid;
 pub mod sin_cos;
@@ -36,6 +37,7 @@ pub(crate) use self::{
     ln::ln,
     ln_1p::ln_1p,
     normal_cdf::normal_cdf,
+    pow::pow,
     rsqrt::rsqrt,
     sigmoid::sigmoid,
     sin_cos::sin_cos_turn,
