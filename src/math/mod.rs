@@ -15,6 +15,7 @@
 
 pub mod exp;
 pub mod ln;
+mod provisional;
 pub mod sigmoid;
 pub mod sin_cos;
 pub mod tanh;
@@ -22,6 +23,7 @@ pub mod tanh;
 #[cfg(test)]
 mod sweep;
 
+pub(crate) use self::provisional::{expm1, log_sigmoid, normal_cdf, softplus};
 pub(crate) use self::{exp::exp, ln::ln, sigmoid::sigmoid, sin_cos::sin_cos_turn, tanh::tanh};
 
 use crate::simd::Simd;
