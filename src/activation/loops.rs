@@ -17,7 +17,12 @@ const BLOCK: usize = 128;
 
 /// `y = f(x)`, one function for each `f`: in one function for all of them, LLVM's work grows faster than their number.
 #[inline(never)]
-fn each<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::F32) -> S::F32) {
+fn each<S: Simd, const P: usize>(
+    s: S,
+    parameters: [f32; P],
+    (x, y): (&[f32], &mut [f32]),
+    f: impl Fn(S, [f32; P], S::F32) -> S::F32,
+) {
     s.vectorize(
         #[inline(always)]
         move || {
@@ -26,15 +31,32 @@ fn each<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::F32) -> S::F32) {
                 [y],
                 [x],
                 #[inline(always)]
-                |_, [x]| [f(x)],
+                |_, [x]| [f(s, parameters, x)],
             );
         },
     );
 }
 
+/// [`each`] without parameters.
+#[inline(always)]
+fn plain<S: Simd>(s: S, io: (&[f32], &mut [f32]), f: impl Fn(S, S::F32) -> S::F32) {
+    each(
+        s,
+        [],
+        io,
+        #[inline(always)]
+        |s, [], x| f(s, x),
+    );
+}
+
 /// `dx = f(v, dy)`, as [`each`].
 #[inline(never)]
-fn each_gradient<S: Simd>(s: S, [v, dy]: [&[f32]; 2], dx: &mut [f32], f: impl Fn(S::F32, S::F32) -> S::F32) {
+fn each_gradient<S: Simd, const P: usize>(
+    s: S,
+    parameters: [f32; P],
+    ([v, dy], dx): ([&[f32]; 2], &mut [f32]),
+    f: impl Fn(S, [f32; P], S::F32, S::F32) -> S::F32,
+) {
     s.vectorize(
         #[inline(always)]
         move || {
@@ -43,9 +65,21 @@ fn each_gradient<S: Simd>(s: S, [v, dy]: [&[f32]; 2], dx: &mut [f32], f: impl Fn
                 [dx],
                 [v, dy],
                 #[inline(always)]
-                |_, [v, dy]| [f(v, dy)],
+                |_, [v, dy]| [f(s, parameters, v, dy)],
             );
         },
+    );
+}
+
+/// [`each_gradient`] without parameters.
+#[inline(always)]
+fn plain_gradient<S: Simd>(s: S, io: ([&[f32]; 2], &mut [f32]), f: impl Fn(S, S::F32, S::F32) -> S::F32) {
+    each_gradient(
+        s,
+        [],
+        io,
+        #[inline(always)]
+        |s, [], v, dy| f(s, v, dy),
     );
 }
 
@@ -62,306 +96,67 @@ fn in_place(x: &mut [f32], f: impl Fn(usize, &[f32], &mut [f32])) {
     }
 }
 
-/// ELU, SELU and CELU share a loop.
-fn elu<S: Simd>(s: S, factors: [f32; 3], x: &[f32], y: &mut [f32]) {
-    each(
-        s,
-        x,
-        y,
-        #[inline(always)]
-        |x| smooth::elu(s, factors, x),
-    );
-}
-
-fn elu_gradient<S: Simd>(s: S, factors: [f32; 3], [v, dy]: [&[f32]; 2], dx: &mut [f32]) {
-    each_gradient(
-        s,
-        [v, dy],
-        dx,
-        #[inline(always)]
-        |v, dy| smooth::elu_gradient(s, factors, v, dy),
-    );
-}
-
 impl Activation {
     /// `y = value(x)`
     #[inline(never)]
     pub(crate) fn apply_to<S: Simd>(self, s: S, x: &[f32], y: &mut [f32]) {
+        let io = (x, y);
         match self {
-            Self::Relu => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::relu(s, x),
-            ),
-            Self::Relu6 => Self::Hardtanh { min: 0.0, max: 6.0 }.apply_to(s, x, y),
-            Self::LeakyRelu { negative_slope } => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::leaky(s, x, s.splat(negative_slope)),
-            ),
-            Self::Elu { alpha } => elu(s, [1.0, alpha, 1.0], x, y),
-            Self::Selu => elu(s, [SELU[0], SELU[1], 1.0], x, y),
-            Self::Celu { alpha } => elu(s, [1.0, alpha, 1.0 / alpha], x, y),
-            Self::Gelu => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::gelu(s, x),
-            ),
-            Self::GeluTanh => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::gelu_tanh(s, x),
-            ),
-            Self::Silu => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::silu(s, x),
-            ),
-            Self::Mish => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::mish(s, x),
-            ),
-            Self::Softplus { beta, threshold } => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::softplus(s, beta, threshold, x),
-            ),
-            Self::Softsign => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::softsign(s, x),
-            ),
-            Self::Softshrink { lambda } => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::softshrink(s, lambda, x),
-            ),
-            Self::Hardshrink { lambda } => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::hardshrink(s, lambda, x),
-            ),
-            Self::Hardsigmoid => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::hardsigmoid(s, x),
-            ),
-            Self::Hardtanh { min, max } => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::hardtanh(s, [min, max], x),
-            ),
-            Self::Hardswish => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::hardswish(s, x),
-            ),
-            Self::Sigmoid => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| sigmoid(s, x),
-            ),
-            Self::LogSigmoid => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| log_sigmoid(s, x),
-            ),
-            Self::Tanh => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| tanh(s, x),
-            ),
-            Self::Tanhshrink => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| smooth::tanhshrink(s, x),
-            ),
-            Self::Threshold { threshold, value } => each(
-                s,
-                x,
-                y,
-                #[inline(always)]
-                |x| piecewise::threshold(s, threshold, value, x),
-            ),
+            Self::Relu => plain(s, io, piecewise::relu),
+            Self::Relu6 => each(s, [0.0, 6.0], io, piecewise::hardtanh),
+            Self::LeakyRelu { negative_slope } => each(s, [negative_slope], io, piecewise::leaky_relu),
+            Self::Elu { alpha } => each(s, [1.0, alpha, 1.0], io, smooth::elu),
+            Self::Selu => each(s, [SELU[0], SELU[1], 1.0], io, smooth::elu),
+            Self::Celu { alpha } => each(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu),
+            Self::Gelu => plain(s, io, smooth::gelu),
+            Self::GeluTanh => plain(s, io, smooth::gelu_tanh),
+            Self::Silu => plain(s, io, smooth::silu),
+            Self::Mish => plain(s, io, smooth::mish),
+            Self::Softplus { beta, threshold } => each(s, [beta, threshold], io, smooth::softplus),
+            Self::Softsign => plain(s, io, smooth::softsign),
+            Self::Softshrink { lambda } => each(s, [lambda], io, piecewise::softshrink),
+            Self::Hardshrink { lambda } => each(s, [lambda], io, piecewise::hardshrink),
+            Self::Hardsigmoid => plain(s, io, piecewise::hardsigmoid),
+            Self::Hardtanh { min, max } => each(s, [min, max], io, piecewise::hardtanh),
+            Self::Hardswish => plain(s, io, piecewise::hardswish),
+            Self::Sigmoid => plain(s, io, sigmoid),
+            Self::LogSigmoid => plain(s, io, log_sigmoid),
+            Self::Tanh => plain(s, io, tanh),
+            Self::Tanhshrink => plain(s, io, smooth::tanhshrink),
+            Self::Threshold { threshold, value } => each(s, [threshold, value], io, piecewise::threshold),
         }
     }
 
     /// `dx = dy * derivative`; `v` is the input where [`needs_input`](Self::needs_input), else the value.
     #[inline(never)]
     pub(super) fn gradient_to<S: Simd>(self, s: S, v: &[f32], dy: &[f32], dx: &mut [f32]) {
+        let io = ([v, dy], dx);
         match self {
-            Self::Relu => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::relu_gradient(s, v, dy),
-            ),
-            Self::Relu6 => Self::Hardtanh { min: 0.0, max: 6.0 }.gradient_to(s, v, dy, dx),
-            Self::LeakyRelu { negative_slope } => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::leaky_gradient(s, v, s.splat(negative_slope), dy),
-            ),
-            Self::Elu { alpha } if self.needs_input() => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::elu_gradient_from_input(s, alpha, v, dy),
-            ),
-            Self::Elu { alpha } => elu_gradient(s, [1.0, alpha, 1.0], [v, dy], dx),
-            Self::Selu => elu_gradient(s, [SELU[0], SELU[1], 1.0], [v, dy], dx),
-            Self::Celu { alpha } => elu_gradient(s, [1.0, alpha, 1.0 / alpha], [v, dy], dx),
-            Self::Gelu => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::gelu_gradient(s, v, dy),
-            ),
-            Self::GeluTanh => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::gelu_tanh_gradient(s, v, dy),
-            ),
-            Self::Silu => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::silu_gradient(s, v, dy),
-            ),
-            Self::Mish => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::mish_gradient(s, v, dy),
-            ),
-            Self::Softplus { beta, threshold } => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::softplus_gradient(s, beta, threshold, v, dy),
-            ),
-            Self::Softsign => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::softsign_gradient(s, v, dy),
-            ),
-            Self::Softshrink { .. } => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::softshrink_gradient(s, v, dy),
-            ),
-            Self::Hardshrink { lambda } => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::hardshrink_gradient(s, lambda, v, dy),
-            ),
-            Self::Hardsigmoid => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::hardsigmoid_gradient(s, v, dy),
-            ),
-            Self::Hardtanh { min, max } => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::hardtanh_gradient(s, [min, max], v, dy),
-            ),
-            Self::Hardswish => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::hardswish_gradient(s, v, dy),
-            ),
-            Self::Sigmoid => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::sigmoid_gradient(s, v, dy),
-            ),
-            Self::LogSigmoid => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::log_sigmoid_gradient(s, v, dy),
-            ),
-            Self::Tanh => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::tanh_gradient(s, v, dy),
-            ),
-            Self::Tanhshrink => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| smooth::tanhshrink_gradient(s, v, dy),
-            ),
-            Self::Threshold { threshold, .. } => each_gradient(
-                s,
-                [v, dy],
-                dx,
-                #[inline(always)]
-                |v, dy| piecewise::threshold_gradient(s, threshold, v, dy),
-            ),
+            Self::Relu => plain_gradient(s, io, piecewise::relu_gradient),
+            Self::Relu6 => each_gradient(s, [0.0, 6.0], io, piecewise::hardtanh_gradient),
+            Self::LeakyRelu { negative_slope } => {
+                each_gradient(s, [negative_slope], io, piecewise::leaky_relu_gradient);
+            }
+            Self::Elu { alpha } if self.needs_input() => each_gradient(s, [alpha], io, smooth::elu_gradient_from_input),
+            Self::Elu { alpha } => each_gradient(s, [1.0, alpha, 1.0], io, smooth::elu_gradient),
+            Self::Selu => each_gradient(s, [SELU[0], SELU[1], 1.0], io, smooth::elu_gradient),
+            Self::Celu { alpha } => each_gradient(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu_gradient),
+            Self::Gelu => plain_gradient(s, io, smooth::gelu_gradient),
+            Self::GeluTanh => plain_gradient(s, io, smooth::gelu_tanh_gradient),
+            Self::Silu => plain_gradient(s, io, smooth::silu_gradient),
+            Self::Mish => plain_gradient(s, io, smooth::mish_gradient),
+            Self::Softplus { beta, threshold } => each_gradient(s, [beta, threshold], io, smooth::softplus_gradient),
+            Self::Softsign => plain_gradient(s, io, smooth::softsign_gradient),
+            Self::Softshrink { .. } => plain_gradient(s, io, piecewise::softshrink_gradient),
+            Self::Hardshrink { lambda } => each_gradient(s, [lambda], io, piecewise::hardshrink_gradient),
+            Self::Hardsigmoid => plain_gradient(s, io, piecewise::hardsigmoid_gradient),
+            Self::Hardtanh { min, max } => each_gradient(s, [min, max], io, piecewise::hardtanh_gradient),
+            Self::Hardswish => plain_gradient(s, io, piecewise::hardswish_gradient),
+            Self::Sigmoid => plain_gradient(s, io, smooth::sigmoid_gradient),
+            Self::LogSigmoid => plain_gradient(s, io, smooth::log_sigmoid_gradient),
+            Self::Tanh => plain_gradient(s, io, smooth::tanh_gradient),
+            Self::Tanhshrink => plain_gradient(s, io, smooth::tanhshrink_gradient),
+            Self::Threshold { threshold, .. } => each_gradient(s, [threshold], io, piecewise::threshold_gradient),
         }
     }
 

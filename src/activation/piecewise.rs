@@ -37,6 +37,18 @@ pub(super) fn leaky_gradient<S: Simd>(s: S, v: S::F32, slope: S::F32, dy: S::F32
     s.select(s.lt(s.splat(0.0), v), dy, s.mul(dy, slope))
 }
 
+/// [`leaky`] with one slope.
+#[inline(always)]
+pub(super) fn leaky_relu<S: Simd>(s: S, [slope]: [f32; 1], x: S::F32) -> S::F32 {
+    leaky(s, x, s.splat(slope))
+}
+
+/// [`leaky_gradient`] with one slope.
+#[inline(always)]
+pub(super) fn leaky_relu_gradient<S: Simd>(s: S, [slope]: [f32; 1], v: S::F32, dy: S::F32) -> S::F32 {
+    leaky_gradient(s, v, s.splat(slope), dy)
+}
+
 /// `x`, but at least `min` and at most `max`.
 #[inline(always)]
 pub(super) fn hardtanh<S: Simd>(s: S, [min, max]: [f32; 2], x: S::F32) -> S::F32 {
@@ -82,7 +94,7 @@ pub(super) fn hardswish_gradient<S: Simd>(s: S, x: S::F32, dy: S::F32) -> S::F32
 
 /// `x` moved towards 0 by `lambda`, 0 within it.
 #[inline(always)]
-pub(super) fn softshrink<S: Simd>(s: S, lambda: f32, x: S::F32) -> S::F32 {
+pub(super) fn softshrink<S: Simd>(s: S, [lambda]: [f32; 1], x: S::F32) -> S::F32 {
     let (up, down) = (s.splat(lambda), s.splat(-lambda));
     let below = s.select(s.lt(x, down), s.add(x, up), s.splat(0.0));
     let y = s.select(s.lt(up, x), s.sub(x, up), below);
@@ -98,24 +110,24 @@ pub(super) fn softshrink_gradient<S: Simd>(s: S, y: S::F32, dy: S::F32) -> S::F3
 
 /// `x` beyond `lambda` on either side (or NaN), 0 within. For a negative `lambda` it is `x`.
 #[inline(always)]
-pub(super) fn hardshrink<S: Simd>(s: S, lambda: f32, x: S::F32) -> S::F32 {
+pub(super) fn hardshrink<S: Simd>(s: S, [lambda]: [f32; 1], x: S::F32) -> S::F32 {
     s.select(s.le(s.abs(x), s.splat(lambda)), s.splat(0.0), x)
 }
 
 /// y = x beyond lambda, 0 within, which is within lambda too: dx = 0 there, else dy.
 #[inline(always)]
-pub(super) fn hardshrink_gradient<S: Simd>(s: S, lambda: f32, y: S::F32, dy: S::F32) -> S::F32 {
+pub(super) fn hardshrink_gradient<S: Simd>(s: S, [lambda]: [f32; 1], y: S::F32, dy: S::F32) -> S::F32 {
     s.select(s.le(s.abs(y), s.splat(lambda)), s.splat(0.0), dy)
 }
 
 /// `x` above the threshold (or NaN), `value` elsewhere.
 #[inline(always)]
-pub(super) fn threshold<S: Simd>(s: S, threshold: f32, value: f32, x: S::F32) -> S::F32 {
+pub(super) fn threshold<S: Simd>(s: S, [threshold, value]: [f32; 2], x: S::F32) -> S::F32 {
     s.select(s.le(x, s.splat(threshold)), s.splat(value), x)
 }
 
 /// y = x above the threshold: dx = dy there (or at NaN), else 0. `v` may be y where `value` is not above it.
 #[inline(always)]
-pub(super) fn threshold_gradient<S: Simd>(s: S, threshold: f32, v: S::F32, dy: S::F32) -> S::F32 {
+pub(super) fn threshold_gradient<S: Simd>(s: S, [threshold]: [f32; 1], v: S::F32, dy: S::F32) -> S::F32 {
     s.select(s.le(v, s.splat(threshold)), s.splat(0.0), dy)
 }

@@ -58,8 +58,7 @@ impl Rrelu {
     /// ```
     #[must_use]
     pub const fn evaluation(self) -> Activation {
-        let mean = (self.lower as f64 + self.upper as f64) / 2.0;
-        Activation::LeakyRelu { negative_slope: mean as f32 }
+        Activation::LeakyRelu { negative_slope: self.lower.midpoint(self.upper) }
     }
 
     fn check(self) -> Result<()> {

@@ -108,7 +108,7 @@ pub(super) fn elu_gradient<S: Simd>(s: S, [scale, alpha, rate]: [f32; 3], y: S::
 
 /// ELU with a negative alpha, whose value falls towards 0 from both sides: from x.
 #[inline(always)]
-pub(super) fn elu_gradient_from_input<S: Simd>(s: S, alpha: f32, x: S::F32, dy: S::F32) -> S::F32 {
+pub(super) fn elu_gradient_from_input<S: Simd>(s: S, [alpha]: [f32; 1], x: S::F32, dy: S::F32) -> S::F32 {
     let low = s.mul(s.splat(alpha), exp(s, x));
     s.mul(dy, s.select(s.le(x, s.splat(0.0)), low, s.splat(1.0)))
 }
@@ -141,7 +141,7 @@ pub(super) fn gelu_gradient<S: Simd>(s: S, x: S::F32, dy: S::F32) -> S::F32 {
 }
 
 /// `2 sqrt(2 / pi)`, and that times 0.044715.
-const GELU_TANH: [f32; 2] = [1.595_769_1, 0.071_354_814];
+const GELU_TANH: [f32; 2] = [1.595_769_2, 7.135_481_4e-2];
 
 /// `x (1 + tanh u) / 2 = x sigmoid(2 u)`, with `u = sqrt(2 / pi) (x + 0.044715 x^3)`.
 #[inline(always)]
@@ -193,7 +193,7 @@ pub(super) fn mish_gradient<S: Simd>(s: S, x: S::F32, dy: S::F32) -> S::F32 {
 
 /// `ln(1 + e^(beta x)) / beta`; `x` where `beta x` is above the threshold.
 #[inline(always)]
-pub(super) fn softplus<S: Simd>(s: S, beta: f32, threshold: f32, x: S::F32) -> S::F32 {
+pub(super) fn softplus<S: Simd>(s: S, [beta, threshold]: [f32; 2], x: S::F32) -> S::F32 {
     let scaled = s.mul(x, s.splat(beta));
     let y = s.div(unit_softplus(s, scaled), s.splat(beta));
     s.select(s.lt(s.splat(threshold), scaled), x, y)
@@ -201,7 +201,7 @@ pub(super) fn softplus<S: Simd>(s: S, beta: f32, threshold: f32, x: S::F32) -> S
 
 /// y = ln(1 + e^(beta x)) / beta: dx = dy sigmoid(beta x); dy above the threshold.
 #[inline(always)]
-pub(super) fn softplus_gradient<S: Simd>(s: S, beta: f32, threshold: f32, x: S::F32, dy: S::F32) -> S::F32 {
+pub(super) fn softplus_gradient<S: Simd>(s: S, [beta, threshold]: [f32; 2], x: S::F32, dy: S::F32) -> S::F32 {
     let scaled = s.mul(x, s.splat(beta));
     s.select(s.lt(s.splat(threshold), scaled), dy, s.mul(dy, sigmoid(s, scaled)))
 }

@@ -215,8 +215,10 @@ fn backward_stages<S: Simd>(
     }
 }
 
-/// The last stage, its output, what its activation's derivative takes, and the buffer of its gradient.
-fn last<'b>(net: Sequential, batch: usize, buffers: &'b mut Buffers) -> Option<(Stage, [&'b [f32]; 2], &'b mut [f32])> {
+/// The last stage, its output and what its activation's derivative takes, and the buffer of its gradient.
+type Last<'b> = (Stage, [&'b [f32]; 2], &'b mut [f32]);
+
+fn last<'b>(net: Sequential, batch: usize, buffers: &'b mut Buffers) -> Option<Last<'b>> {
     let stage = net.stages().last()?;
     let y = part(buffers.outputs, batch * stage.before, batch * stage.outputs);
     let saved = stage.saved(batch, buffers.outputs, buffers.kept);
