@@ -1,5 +1,6 @@
 //! Loops over slices that never heard of gradients. Only `reduce` and `matmul` handle a slice's tail.
 
+pub mod elementwise;
 mod map;
 mod matmul;
 mod reduce;

@@ -16,22 +16,27 @@
 mod double;
 pub mod erf;
 pub mod exp;
+pub mod expm1;
 pub mod ln;
+pub mod ln_1p;
 pub mod normal_cdf;
+pub mod rsqrt;
 pub mod sigmoid;
 pub mod sin_cos;
 pub mod softplus;
-pub mod sqrt;
 pub mod tanh;
 
 #[cfg(test)]
 mod sweep;
 
 pub(crate) use self::{
+    erf::erf,
     exp::exp,
-    exp::expm1::expm1,
+    expm1::expm1,
     ln::ln,
+    ln_1p::ln_1p,
     normal_cdf::normal_cdf,
+    rsqrt::rsqrt,
     sigmoid::sigmoid,
     sin_cos::sin_cos_turn,
     softplus::{log_sigmoid, softplus},

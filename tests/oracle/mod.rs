@@ -18,11 +18,9 @@ pub fn activate(activation: Activation, x: f64) -> f64 {
         Activation::Relu => x.max(0.0),
         Activation::Relu6 => x.clamp(0.0, 6.0),
         Activation::LeakyRelu { negative_slope } if x <= 0.0 => times(x, wide(negative_slope)),
-        Activation::LeakyRelu { .. } => x,
         Activation::Elu { alpha } => elu(wide(alpha), x),
         Activation::Selu => 1.050_700_987_355_480_5 * elu(1.673_263_242_354_377_2, x),
         Activation::Celu { alpha } if x <= 0.0 => wide(alpha) * (x / wide(alpha)).exp_m1(),
-        Activation::Celu { .. } => x,
         Activation::Gelu => times(x, normal_cdf(x)),
         Activation::GeluTanh => {
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
@@ -37,7 +35,10 @@ pub fn activate(activation: Activation, x: f64) -> f64 {
         Activation::Softshrink { lambda } => x - x.clamp(-wide(lambda), wide(lambda)),
         Activation::Hardshrink { lambda } if x.abs() <= wide(lambda) => 0.0,
         Activation::Threshold { threshold, value } if x <= wide(threshold) => wide(value),
-        Activation::Hardshrink { .. } | Activation::Threshold { .. } => x,
+        Activation::LeakyRelu { .. }
+        | Activation::Celu { .. }
+        | Activation::Hardshrink { .. }
+        | Activation::Threshold { .. } => x,
         Activation::Hardsigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Activation::Hardtanh { min, max } => x.clamp(wide(min), wide(max)),
         Activation::Hardswish => times(x, (x + 3.0).clamp(0.0, 6.0) / 6.0),
