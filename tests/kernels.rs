@@ -1,11 +1,10 @@
-//! Matrix products and the element-wise loops at odd lengths, on every level.
+//! Matrix products and softmax at odd lengths, on every level.
 
 mod common;
 mod oracle;
 
 use common::on_every_level;
 use flatgrad::Error;
-use flatgrad::activation::{self, Activation};
 use flatgrad::kernel::{Matmul, matmul, softmax};
 use proptest::prelude::*;
 use rand_xoshiro::Xoshiro128PlusPlus;
@@ -68,29 +67,6 @@ fn dimensions_that_overflow_are_an_error() {
     let huge = Matmul::nn(usize::MAX, 2, 2);
     assert!(matmul(huge, &[], &[0.0; 4], &mut [], &mut []).is_err());
     assert!(softmax(&[0.0; 4], &mut [0.0; 4], 0).is_err());
-}
-
-#[test]
-fn an_element_depends_on_no_other() {
-    for activation in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
-        on_every_level(|level| {
-            for n in LENGTHS {
-                let (x, dy) = (numbers(n, 4), numbers(n, 5));
-                let (mut y, mut dx) = (vec![f32::NAN; n], vec![f32::NAN; n]);
-                activation::forward(activation, &x, &mut y).expect("it fits");
-                activation::backward(activation, &y, &dy, &mut dx).expect("it fits");
-                let (mut in_place, mut dy_in_place) = (x.clone(), dy.clone());
-                activation::forward_in_place(activation, &mut in_place);
-                activation::backward_in_place(activation, &y, &mut dy_in_place).expect("it fits");
-                assert!(y == in_place && dx == dy_in_place, "{level} {activation}: in place");
-                for i in 0..n {
-                    let mut alone = [f32::NAN];
-                    activation::forward(activation, &x[i..=i], &mut alone).expect("it fits");
-                    assert_eq!(alone[0].to_bits(), y[i].to_bits(), "{level} {activation} {n} {i}");
-                }
-            }
-        });
-    }
 }
 
 #[test]

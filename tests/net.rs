@@ -4,6 +4,7 @@ mod common;
 mod oracle;
 
 use common::on_every_level;
+use flatgrad::activation::Activation;
 use flatgrad::net::{Layer, Sequential};
 use flatgrad::optim::Adam;
 use flatgrad::simd::Level;
@@ -11,12 +12,26 @@ use flatgrad::{Error, init, sequential};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-const NETS: [Sequential; 5] = [
+const NETS: [Sequential; 9] = [
     sequential![Layer::dense(1, 1)],
     sequential![Layer::dense(7, 15), Layer::tanh(), Layer::dense(15, 3)],
     sequential![Layer::dense(16, 17), Layer::sigmoid(), Layer::dense(17, 31), Layer::relu(), Layer::dense(31, 33)],
     sequential![Layer::dense(5, 4), Layer::tanh(), Layer::sigmoid(), Layer::dense(4, 6), Layer::sigmoid()],
     sequential![Layer::dense(33, 1000), Layer::relu(), Layer::dense(1000, 2)],
+    // Activations whose derivative needs what they take: after a dense layer, after each other, and at the end.
+    sequential![Layer::dense(7, 15), Layer::gelu(), Layer::dense(15, 33), Layer::silu(), Layer::dense(33, 3)],
+    sequential![Layer::dense(9, 60), Layer::tanh(), Layer::silu(), Layer::gelu(), Layer::relu(), Layer::dense(60, 4)],
+    sequential![Layer::dense(5, 17), Layer::activation(Activation::Mish), Layer::dense(17, 6), Layer::silu()],
+    sequential![
+        Layer::dense(6, 18),
+        Layer::activation(Activation::elu()),
+        Layer::dense(18, 50),
+        Layer::activation(Activation::Hardswish),
+        Layer::activation(Activation::Celu { alpha: 0.5 }),
+        Layer::dense(50, 8),
+        Layer::leaky_relu(),
+        Layer::activation(Activation::softplus()),
+    ],
 ];
 
 /// Parameters, inputs and labels.
@@ -180,6 +195,68 @@ fn layers_must_chain() {
     let layers = [Layer::dense(3, 4), Layer::relu(), Layer::dense(5, 1)];
     assert_eq!(Sequential::new(&layers), Err(Error::Chain { layer: 2, expected: 4, found: 5 }));
     assert!(Sequential::new(&[Layer::relu()]).is_err() && Sequential::new(&[]).is_err());
+    let lambda = Layer::activation(Activation::Softshrink { lambda: -1.0 });
+    let error = Sequential::new(&[Layer::dense(3, 4), lambda]).expect_err("a parameter out of its range");
+    assert!(matches!(error, Error::Value { argument: "lambda", .. }), "{error}");
+}
+
+#[test]
+fn only_what_a_derivative_needs_is_kept() {
+    let lengths = |layers: &[Layer]| Sequential::new(layers).expect("a net").train_scratch_len(10);
+    let with = |activation| lengths(&[Layer::dense(3, 40), Layer::activation(activation), Layer::dense(40, 2)]);
+    assert_eq!(with(Activation::elu()), with(Activation::Relu));
+    assert_eq!(with(Activation::Gelu), with(Activation::Relu) + 10 * 40);
+    // The second of two takes the output of the first, which is there anyway.
+    let two = |second| lengths(&[Layer::dense(3, 40), Layer::tanh(), Layer::activation(second), Layer::dense(40, 2)]);
+    assert_eq!(two(Activation::Gelu), two(Activation::Relu));
+}
+
+#[test]
+fn nets_are_the_functions_one_by_one() {
+    // 60 and 1000 columns end in stretches of rows, 17 in whole rows.
+    for (width, activation) in [(17, Activation::Gelu), (60, Activation::Mish), (1000, Activation::Silu)] {
+        let layers = [Layer::dense(5, width), Layer::activation(activation)];
+        let net = Sequential::new(&layers).expect("a net");
+        let (params, x, _) = case(&net, 7);
+        on_every_level(|level| {
+            let Layer::Dense(dense) = layers[0] else { panic!("dense") };
+            let mut z = vec![f32::NAN; 7 * width];
+            let mut scratch = vec![f32::NAN; net.train_scratch_len(7)];
+            flatgrad::dense::forward(dense, &params, &x, &mut z, &mut scratch).expect("it fits");
+            let (mut y, mut out) = (vec![f32::NAN; 7 * width], vec![f32::NAN; 7 * width]);
+            flatgrad::activation::forward(activation, &z, &mut y).expect("it fits");
+            net.forward(&params, &x, &mut out, &mut scratch).expect("it fits");
+            assert_eq!(bits(&out), bits(&y), "{level} {width}: inference");
+            net.forward_train(&params, &x, &mut scratch).expect("it fits");
+            assert_eq!(bits(net.output(&scratch, 7).expect("it fits")), bits(&y), "{level} {width}: training");
+
+            let (dy, mut grads) = (vec![1.0; y.len()], vec![f32::NAN; params.len()]);
+            net.backward(&params, &x, &dy, &mut grads, &mut scratch).expect("it fits");
+            let (mut dz, mut alone) = (vec![f32::NAN; y.len()], vec![f32::NAN; params.len()]);
+            flatgrad::activation::backward(activation, &z, &dy, &mut dz).expect("it fits");
+            flatgrad::dense::backward(dense, &params, &x, &dz, &mut alone, None, &mut scratch).expect("it fits");
+            assert_eq!(bits(&grads), bits(&alone), "{level} {width}: gradients");
+        });
+    }
+}
+
+#[test]
+fn nets_learn_with_smooth_activations() {
+    for hidden in [Layer::gelu(), Layer::silu(), Layer::activation(Activation::Mish)] {
+        let layers = [Layer::dense(2, 16), hidden, Layer::dense(16, 2)];
+        let net = Sequential::new(&layers).expect("a net");
+        let (mut params, ..) = case(&net, 0);
+        let (x, labels) = ([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0, 1, 1, 0]);
+        let adam = Adam { lr: 0.05, ..Adam::new() };
+        let (mut grads, mut state) = (vec![0.0; params.len()], vec![0.0; adam.state_len(params.len())]);
+        let mut scratch = vec![f32::NAN; net.train_scratch_len(4)];
+        let mut loss = f32::NAN;
+        for _ in 0..200 {
+            loss = net.loss_and_grad(&params, &x, &labels, &mut grads, &mut scratch).expect("a loss");
+            adam.step(&mut params, &grads, &mut state).expect("a step");
+        }
+        assert!(loss < 0.01, "{hidden:?}: {loss}");
+    }
 }
 
 #[test]
@@ -204,4 +281,18 @@ fn the_summary_is_torchsummarys() {
         "----------------------------------------------------------------",
     ];
     assert_eq!(net.to_string(), lines.join("\n"));
+
+    let named = [
+        (Activation::leaky_relu(), "LeakyReLU"),
+        (Activation::Gelu, "GELU"),
+        (Activation::GeluTanh, "GELU"),
+        (Activation::Silu, "SiLU"),
+        (Activation::LogSigmoid, "LogSigmoid"),
+        (Activation::hardtanh(), "Hardtanh"),
+    ];
+    for (activation, name) in named {
+        let layers = [Layer::dense(3, 4), Layer::activation(activation)];
+        let text = Sequential::new(&layers).expect("a net").to_string();
+        assert!(text.contains(&format!("{name:>18}-2")), "{text}");
+    }
 }

@@ -11,5 +11,5 @@ pub use softmax::softmax;
 
 pub(crate) use map::map;
 pub(crate) use matmul::{Operand, Start, multiply, scratch_len as matmul_scratch_len};
-pub(crate) use reduce::{Sum, column_sums};
+pub(crate) use reduce::{Sum, column_sums, map_reduce};
 pub(crate) use softmax::{row_exp, row_exp_sum, row_max, scale};

@@ -19,7 +19,7 @@ use pass::Buffers;
 use rand_core::Rng;
 
 /// A layer of a [`Sequential`] net.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Layer {
     /// A dense layer with bias.
@@ -33,6 +33,12 @@ impl Layer {
     #[must_use]
     pub const fn dense(inputs: usize, outputs: usize) -> Self {
         Self::Dense(Dense { inputs, outputs })
+    }
+
+    /// Any activation, such as `Layer::activation(Activation::Gelu)` or `Layer::activation(Activation::elu())`.
+    #[must_use]
+    pub const fn activation(activation: Activation) -> Self {
+        Self::Activation(activation)
     }
 
     /// `max(x, 0)`
@@ -52,6 +58,24 @@ impl Layer {
     pub const fn tanh() -> Self {
         Self::Activation(Activation::Tanh)
     }
+
+    /// `x / 2 * (1 + erf(x / √2))`
+    #[must_use]
+    pub const fn gelu() -> Self {
+        Self::Activation(Activation::Gelu)
+    }
+
+    /// `x / (1 + e^-x)`
+    #[must_use]
+    pub const fn silu() -> Self {
+        Self::Activation(Activation::Silu)
+    }
+
+    /// `x` above 0, `0.01 * x` elsewhere
+    #[must_use]
+    pub const fn leaky_relu() -> Self {
+        Self::Activation(Activation::leaky_relu())
+    }
 }
 
 /// Layers one after the other: a description without buffers, for constants and for run time.
@@ -70,7 +94,7 @@ impl Layer {
 /// assert_eq!(net.output_len(), 1);
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sequential<'a> {
     layers: &'a [Layer],
 }
@@ -89,7 +113,10 @@ macro_rules! sequential {
             const LAYERS: &[$crate::net::Layer] = &[$($layer),+];
             match $crate::net::Sequential::new(LAYERS) {
                 Ok(net) => net,
-                Err(_) => panic!("the first layer must be dense, and each must take as many inputs as the one before gives"),
+                Err(_) => panic!(
+                    "the first layer must be dense, each must take as many inputs as the one before gives, and the \
+                     parameters of activations must be in their ranges"
+                ),
             }
         }
     };
@@ -99,18 +126,26 @@ impl<'a> Sequential<'a> {
     /// A net of these layers; the first is dense.
     ///
     /// # Errors
-    /// [`Error::Value`] where the first layer is not dense, [`Error::Chain`] where two layers do not fit.
+    /// [`Error::Value`] where the first layer is not dense or a parameter of an activation is outside its range,
+    /// [`Error::Chain`] where two layers do not fit.
     pub const fn new(layers: &'a [Layer]) -> Result<Self> {
         let [Layer::Dense(first), ..] = layers else {
             return Err(Error::Value { argument: "layers", expected: "a list that begins with a dense layer" });
         };
         let (mut width, mut rest, mut layer) = (first.inputs, layers, 0);
         while let [next, others @ ..] = rest {
-            if let Layer::Dense(dense) = next {
-                if dense.inputs != width {
-                    return Err(Error::Chain { layer, expected: width, found: dense.inputs });
+            match next {
+                Layer::Dense(dense) => {
+                    if dense.inputs != width {
+                        return Err(Error::Chain { layer, expected: width, found: dense.inputs });
+                    }
+                    width = dense.outputs;
                 }
-                width = dense.outputs;
+                Layer::Activation(activation) => {
+                    if let Err(error) = activation.check() {
+                        return Err(error);
+                    }
+                }
             }
             rest = others;
             layer += 1;
@@ -189,8 +224,8 @@ impl<'a> Sequential<'a> {
         Ok(dispatch!(simd::level(), s => pass::loss_and_grad(s, net, params, x, labels, grads, buffers)))
     }
 
-    /// The first half of a training step with a loss of one's own: keeps every layer's output in `scratch`, the last
-    /// one for [`output`](Self::output).
+    /// The first half of a training step with a loss of one's own: keeps what [`backward`](Self::backward) needs in
+    /// `scratch`, and the net's output for [`output`](Self::output).
     ///
     /// *Scratch*: [`train_scratch_len`](Self::train_scratch_len).
     ///

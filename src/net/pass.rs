@@ -8,11 +8,14 @@ use super::stage::Stage;
 use crate::dense;
 use crate::loss::cross_entropy_rows;
 use crate::simd::Simd;
+use core::cell::Cell;
 
 /// A training scratch, taken apart.
 pub(super) struct Buffers<'s> {
     /// Every stage's output, one after the other.
     outputs: &'s mut [f32],
+    /// What the activations take whose derivatives need it, one after the other.
+    kept: &'s mut [f32],
     /// The gradients of the stages with even index in turn, and of those with odd.
     gradients: [&'s mut [f32]; 2],
     products: &'s mut [f32],
@@ -20,12 +23,14 @@ pub(super) struct Buffers<'s> {
 
 impl<'s> Buffers<'s> {
     pub(super) fn new(net: &Sequential, batch: usize, scratch: &'s mut [f32]) -> Self {
-        let total = net.stages().fold(0usize, |sum, stage| sum + stage.outputs);
+        let end =
+            net.stages().last().map_or([0, 0], |last| [last.before + last.outputs, last.kept_before + last.kept()]);
         let [even, odd] = net.widest();
-        let (outputs, rest) = cut(scratch, batch * total);
+        let (outputs, rest) = cut(scratch, batch * end[0]);
+        let (kept, rest) = cut(rest, batch * end[1]);
         let (even, rest) = cut(rest, batch * even);
         let (odd, products) = cut(rest, batch * odd);
-        Self { outputs, gradients: [even, odd], products }
+        Self { outputs, kept, gradients: [even, odd], products }
     }
 }
 
@@ -53,41 +58,64 @@ fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32],
 }
 
 impl Stage {
-    /// `y = activation(x Wᵀ + b)`, or what of it the stage has.
+    /// `y = activation(x Wᵀ + b)`, or what of it the stage has. Where `kept` is not empty, *writes* what the activation
+    /// takes to it.
     #[inline(always)]
-    fn forward<S: Simd>(self, s: S, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+    fn forward<S: Simd>(self, s: S, params: &[f32], x: &[f32], [kept, y]: [&mut [f32]; 2], scratch: &mut [f32]) {
         let activation = self.activation;
-        if let Some(dense) = self.dense {
-            dense::forward_kernel(
-                s,
-                dense,
-                part(params, self.params, dense.param_len()),
-                x,
-                y,
-                scratch,
-                #[inline(always)]
-                |s, _, part| {
-                    if let Some(activation) = activation {
-                        activation.apply(s, part);
-                    }
-                },
-            );
-        } else {
+        let Some(dense) = self.dense else {
             copy(x, y);
             if let Some(activation) = activation {
                 activation.apply(s, y);
             }
+            return;
+        };
+        let (z, y) = if kept.is_empty() { (y, kept) } else { (kept, y) };
+        // The ending is called again and again, so it takes `y` out and puts it back.
+        let y = Cell::new(y);
+        dense::forward_kernel(
+            s,
+            dense,
+            part(params, self.params, dense.param_len()),
+            x,
+            z,
+            scratch,
+            #[inline(always)]
+            |s, place, z| {
+                let Some(activation) = activation else { return };
+                let whole = y.take();
+                if whole.is_empty() {
+                    activation.apply(s, z);
+                } else if let Some(y) = whole.get_mut(place..).and_then(|y| y.get_mut(..z.len())) {
+                    activation.apply_to(s, z, y);
+                }
+                y.set(whole);
+            },
+        );
+    }
+
+    /// What the derivative of this stage's activation takes: what is kept, or the output of the stage before or of
+    /// this one.
+    fn saved<'b>(self, batch: usize, outputs: &'b [f32], kept: &'b [f32]) -> &'b [f32] {
+        let len = batch * self.outputs;
+        match self.activation {
+            Some(activation) if activation.needs_input() => match self.dense {
+                Some(_) => part(kept, batch * self.kept_before, len),
+                None => part(outputs, batch * self.before - len, len),
+            },
+            _ => part(outputs, batch * self.before, len),
         }
     }
 
-    /// From the gradient `dy` of this stage: *writes* `dx`, the gradient of the stage before, whose output is `x`.
+    /// From the gradient `dy` of this stage: *writes* `dx`, the gradient of the stage before, whose activation takes
+    /// `saved` for its derivative.
     #[inline(always)]
     fn backward_input<S: Simd>(
         self,
         s: S,
         before: Stage,
         params: &[f32],
-        x: &[f32],
+        saved: &[f32],
         [dy, dx]: [&mut [f32]; 2],
         scratch: &mut [f32],
     ) {
@@ -102,14 +130,14 @@ impl Stage {
                 #[inline(always)]
                 |s, place, dx| {
                     if let Some(activation) = before.activation {
-                        activation.apply_gradient(s, part(x, place, dx.len()), dx);
+                        activation.apply_gradient(s, part(saved, place, dx.len()), dx);
                     }
                 },
             );
         } else {
             copy(dy, dx);
             if let Some(activation) = before.activation {
-                activation.apply_gradient(s, x, dx);
+                activation.apply_gradient(s, saved, dx);
             }
         }
     }
@@ -136,19 +164,21 @@ pub(super) fn infer<S: Simd>(
         let (y, before) = pair(&mut hidden, stage.index);
         let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
         let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.outputs).0 };
-        stage.forward(s, params, x, y, products);
+        stage.forward(s, params, x, [&mut [], y], products);
         inputs = stage.outputs;
     }
 }
 
-/// Keeps every stage's output.
+/// Keeps every stage's output, and what its activation takes where that is needed.
 #[inline(always)]
 pub(super) fn forward_train<S: Simd>(s: S, net: Sequential, params: &[f32], x: &[f32], batch: usize, to: &mut Buffers) {
     let mut inputs = 0;
     for stage in net.stages() {
         let (before, rest) = cut(to.outputs, batch * stage.before);
         let x = if stage.index == 0 { x } else { part(before, batch * (stage.before - inputs), batch * inputs) };
-        stage.forward(s, params, x, cut(rest, batch * stage.outputs).0, to.products);
+        let (_, kept) = cut(to.kept, batch * stage.kept_before);
+        let [kept, y] = [cut(kept, batch * stage.kept()).0, cut(rest, batch * stage.outputs).0];
+        stage.forward(s, params, x, [kept, y], to.products);
         inputs = stage.outputs;
     }
 }
@@ -179,17 +209,21 @@ fn backward_stages<S: Simd>(
         }
         if let Some(before) = before {
             let (dx, _) = cut(dx, batch * before.outputs);
-            stage.backward_input(s, before, params, x, [dy, dx], buffers.products);
+            let saved = before.saved(batch, buffers.outputs, buffers.kept);
+            stage.backward_input(s, before, params, saved, [dy, dx], buffers.products);
         }
     }
 }
 
-/// The last stage, its output, and the buffer of its gradient.
-fn last<'b>(net: Sequential, batch: usize, buffers: &'b mut Buffers) -> Option<(Stage, &'b [f32], &'b mut [f32])> {
+/// The last stage, its output and what its activation's derivative takes, and the buffer of its gradient.
+type Last<'b> = (Stage, [&'b [f32]; 2], &'b mut [f32]);
+
+fn last<'b>(net: Sequential, batch: usize, buffers: &'b mut Buffers) -> Option<Last<'b>> {
     let stage = net.stages().last()?;
     let y = part(buffers.outputs, batch * stage.before, batch * stage.outputs);
+    let saved = stage.saved(batch, buffers.outputs, buffers.kept);
     let (dy, _) = pair(&mut buffers.gradients, stage.index);
-    Some((stage, y, cut(dy, batch * stage.outputs).0))
+    Some((stage, [y, saved], cut(dy, batch * stage.outputs).0))
 }
 
 /// From a given gradient of the output.
@@ -204,10 +238,10 @@ pub(super) fn backward<S: Simd>(
     mut buffers: Buffers,
 ) {
     let batch = x.len().checked_div(net.input_len()).unwrap_or_default();
-    let Some((stage, y, dy)) = last(net, batch, &mut buffers) else { return };
+    let Some((stage, [_, saved], dy)) = last(net, batch, &mut buffers) else { return };
     copy(doutput, dy);
     if let Some(activation) = stage.activation {
-        activation.apply_gradient(s, y, dy);
+        activation.apply_gradient(s, saved, dy);
     }
     backward_stages(s, net, params, x, batch, grads, buffers);
 }
@@ -226,10 +260,10 @@ pub(super) fn loss_and_grad<S: Simd>(
     let batch = labels.len();
     let rows = batch as f32;
     forward_train(s, net, params, x, batch, &mut buffers);
-    let Some((stage, logits, dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
+    let Some((stage, [logits, saved], dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
     let sum = cross_entropy_rows(s, logits, labels, stage.outputs, 1.0 / rows, None, Some(&mut *dlogits));
     if let Some(activation) = stage.activation {
-        activation.apply_gradient(s, logits, dlogits);
+        activation.apply_gradient(s, saved, dlogits);
     }
     backward_stages(s, net, params, x, batch, grads, buffers);
     sum / rows

@@ -15,6 +15,19 @@ pub(super) struct Stage {
     pub params: usize,
     /// The widths of the stages before it: where its outputs begin, for a batch of one.
     pub before: usize,
+    /// The widths of those before it that keep what their activation takes: where that of this one begins.
+    pub kept_before: usize,
+}
+
+impl Stage {
+    /// Floats for each row of what the activation takes, where its derivative needs that and it is nowhere else: a
+    /// stage without a dense layer finds it in the output before.
+    pub(super) const fn kept(self) -> usize {
+        match self.activation {
+            Some(activation) if self.dense.is_some() && activation.needs_input() => self.outputs,
+            _ => 0,
+        }
+    }
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
@@ -49,6 +62,7 @@ impl Stages<'_> {
             index: stage.index + 1,
             params: stage.params.saturating_add(params),
             before: stage.before.saturating_add(outputs),
+            kept_before: stage.kept_before.saturating_add(stage.kept()),
             ..stage
         };
         Some(stage)
@@ -69,7 +83,7 @@ const fn max(a: usize, b: usize) -> usize {
 
 impl<'a> Sequential<'a> {
     pub(super) const fn stages(&self) -> Stages<'a> {
-        let next = Stage { index: 0, dense: None, activation: None, outputs: 0, params: 0, before: 0 };
+        let next = Stage { index: 0, dense: None, activation: None, outputs: 0, params: 0, before: 0, kept_before: 0 };
         Stages { layers: self.layers, next }
     }
 
@@ -112,8 +126,9 @@ impl<'a> Sequential<'a> {
         products.saturating_add(batch.saturating_mul(even.saturating_add(odd)))
     }
 
-    /// Floats of scratch that a training pass needs for `batch` rows: every stage's output, two gradients, and what
-    /// the matrix products pack.
+    /// Floats of scratch that a training pass needs for `batch` rows: the output of every dense layer with the
+    /// activation after it, what that activation takes where its [derivative needs it](Activation::needs_input), two
+    /// gradients, and what the matrix products pack.
     #[must_use]
     pub const fn train_scratch_len(&self, batch: usize) -> usize {
         let mut stages = self.stages();
@@ -125,7 +140,7 @@ impl<'a> Sequential<'a> {
             }
         }
         let [even, odd] = self.widest();
-        let rows = outputs.saturating_add(even).saturating_add(odd);
+        let rows = outputs.saturating_add(stages.next.kept_before).saturating_add(even).saturating_add(odd);
         products.saturating_add(batch.saturating_mul(rows))
     }
 

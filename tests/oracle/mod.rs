@@ -5,14 +5,66 @@
 use flatgrad::activation::Activation;
 use flatgrad::net::{Layer, Sequential};
 
-/// `value` of an activation.
+/// `value` of an activation: the textbook's formula where f64 is wide enough for it.
 pub fn activate(activation: Activation, x: f64) -> f64 {
+    let wide = |x: f32| f64::from(x);
+    let elu = |alpha: f64, x: f64| if x > 0.0 { x } else { alpha * x.exp_m1() };
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+    // A factor of 0 wins over infinity.
+    let times = |x: f64, factor: f64| if factor == 0.0 { 0.0 } else { x * factor };
     match activation {
+        _ if x.is_nan() => x,
         Activation::Relu => x.max(0.0),
-        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::LeakyRelu { negative_slope } if x <= 0.0 => times(x, wide(negative_slope)),
+        Activation::Elu { alpha } => elu(wide(alpha), x),
+        Activation::Selu => 1.050_700_987_355_480_5 * elu(1.673_263_242_354_377_2, x),
+        Activation::Celu { alpha } if x <= 0.0 => wide(alpha) * (x / wide(alpha)).exp_m1(),
+        Activation::Gelu => times(x, normal_cdf(x)),
+        Activation::GeluTanh => {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+            times(x, sigmoid(2.0 * u))
+        }
+        Activation::Silu => times(x, sigmoid(x)),
+        Activation::Mish => times(x, softplus(x).tanh()),
+        Activation::Softplus { beta, threshold } if x * wide(beta) > wide(threshold) => x,
+        Activation::Softplus { beta, .. } => softplus(x * wide(beta)) / wide(beta),
+        Activation::Softsign if x.is_infinite() => x.signum(),
+        Activation::Softsign => x / (1.0 + x.abs()),
+        Activation::Softshrink { lambda } => x - x.clamp(-wide(lambda), wide(lambda)),
+        Activation::Hardshrink { lambda } if x.abs() <= wide(lambda) => 0.0,
+        Activation::Threshold { threshold, value } if x <= wide(threshold) => wide(value),
+        Activation::LeakyRelu { .. }
+        | Activation::Celu { .. }
+        | Activation::Hardshrink { .. }
+        | Activation::Threshold { .. } => x,
+        Activation::Hardsigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Activation::Hardtanh { min, max } => x.clamp(wide(min), wide(max)),
+        Activation::Hardswish => times(x, (x + 3.0).clamp(0.0, 6.0) / 6.0),
+        Activation::Sigmoid => sigmoid(x),
+        Activation::LogSigmoid => -softplus(-x),
         Activation::Tanh => x.tanh(),
+        Activation::Tanhshrink if x.abs() < 0.01 => x.powi(3) / 3.0 - x.powi(5) / 7.5,
+        Activation::Tanhshrink => x - x.tanh(),
         other => panic!("no oracle for {other:?}"),
     }
+}
+
+/// `(1 + erf(x / √2)) / 2`: Simpson's rule on the density near 0, the continued fraction of Laplace in the tails.
+pub fn normal_cdf(x: f64) -> f64 {
+    let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    if x.abs() > 3.0 {
+        let fraction = (1..300).rev().fold(x.abs(), |rest, n| x.abs() + f64::from(n) / rest);
+        let tail = if x.is_infinite() { 0.0 } else { density(x) / fraction };
+        return if x < 0.0 { tail } else { 1.0 - tail };
+    }
+    let (steps, mut sum) = (2000, density(0.0) + density(x));
+    let h = x / f64::from(steps);
+    for i in 1..steps {
+        sum += density(f64::from(i) * h) * if i % 2 == 0 { 2.0 } else { 4.0 };
+    }
+    0.5 + sum * h / 3.0
 }
 
 /// The output of a net for one row.
