@@ -13,16 +13,21 @@
 //! assert_eq!(dispatch!(simd::level(), s => exp_of_one(s)), core::f32::consts::E);
 //! ```
 
+mod double;
+pub mod erf;
 pub mod exp;
 pub mod ln;
+pub mod normal_cdf;
 pub mod sigmoid;
 pub mod sin_cos;
+pub mod softplus;
+pub mod sqrt;
 pub mod tanh;
 
 #[cfg(test)]
 mod sweep;
 
-pub(crate) use self::{exp::exp, ln::ln, sigmoid::sigmoid, sin_cos::sin_cos_turn, tanh::tanh};
+pub(crate) use self::{exp::exp, exp::expm1::expm1, ln::ln, sigmoid::sigmoid, sin_cos::sin_cos_turn, tanh::tanh};
 
 use crate::simd::Simd;
 

@@ -133,6 +133,10 @@ impl Simd for Avx2 {
         op!(_mm256_andnot_ps(_mm256_set1_ps(-0.0), a))
     }
     #[inline(always)]
+    fn copysign(self, a: __m256, sign: __m256) -> __m256 {
+        op!(_mm256_or_ps(self.abs(a), _mm256_and_ps(_mm256_set1_ps(-0.0), sign)))
+    }
+    #[inline(always)]
     fn min(self, a: __m256, b: __m256) -> __m256 {
         op!(_mm256_min_ps(a, b))
     }

@@ -122,6 +122,15 @@ impl Simd for Avx512 {
         op!(_mm512_abs_ps(a))
     }
     #[inline(always)]
+    fn copysign(self, a: __m512, sign: __m512) -> __m512 {
+        // Truth table of "first ? second : third", where the first is the mask of the sign bit.
+        op!(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xca>(
+            _mm512_set1_epi32(i32::MIN),
+            _mm512_castps_si512(sign),
+            _mm512_castps_si512(a)
+        )))
+    }
+    #[inline(always)]
     fn min(self, a: __m512, b: __m512) -> __m512 {
         op!(_mm512_min_ps(a, b))
     }

@@ -111,6 +111,8 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     fn neg(self, a: Self::F32) -> Self::F32;
     /// `|a|`: the sign bit cleared.
     fn abs(self, a: Self::F32) -> Self::F32;
+    /// `a` with the sign bit of `sign`.
+    fn copysign(self, a: Self::F32, sign: Self::F32) -> Self::F32;
     /// `if a < b { a } else { b }`
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `if a > b { a } else { b }`

@@ -146,6 +146,10 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         a.abs()
     }
     #[inline(always)]
+    fn copysign(self, a: f32x4, sign: f32x4) -> f32x4 {
+        floats(bits(a.abs()) | bits(sign) & u32x4::splat(1 << 31))
+    }
+    #[inline(always)]
     fn min(self, a: f32x4, b: f32x4) -> f32x4 {
         if cfg!(target_feature = "sse2") { a.fast_min(b) } else { self.select(a.simd_lt(b), a, b) }
     }

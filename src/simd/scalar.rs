@@ -147,6 +147,10 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         a.abs()
     }
     #[inline(always)]
+    fn copysign(self, a: f32, sign: f32) -> f32 {
+        a.copysign(sign)
+    }
+    #[inline(always)]
     fn min(self, a: f32, b: f32) -> f32 {
         if a < b { a } else { b }
     }
