@@ -4,12 +4,15 @@
 //! of the input to the output, all taking turns in one loop, and then criterion's own statistics. `FLATGRAD_LEVEL=avx2`
 //! chooses a level.
 
+#[allow(dead_code, reason = "this bench takes no floor of multiply-adds")]
 mod common;
 
 use common::{Times, time};
 use criterion::Criterion;
 use flatgrad::simd::{Level, level, set_level};
-use flatgrad::softmax::{log_softmax, log_sum_exp, softmax};
+use flatgrad::softmax::{
+    log_softmax, log_softmax_backward, log_sum_exp, log_sum_exp_backward, softmax, softmax_backward, softmax_in_place,
+};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use std::hint::black_box;
@@ -34,11 +37,17 @@ impl Rows {
 
 type Function = (&'static str, fn(&mut Rows));
 
-const FUNCTIONS: [Function; 4] = [
+/// The backward functions take `out` for their gradient and `x` for everything else: what it holds does not change what
+/// they do. In place, what a run leaves is the input of the next.
+const FUNCTIONS: [Function; 8] = [
     ("copy", |r| black_box(&mut r.out).copy_from_slice(black_box(&r.x))),
     ("softmax", |r| softmax(&r.x, &mut r.out, r.columns).expect("whole rows")),
+    ("  in place", |r| softmax_in_place(&mut r.out, r.columns).expect("whole rows")),
+    ("  backward", |r| softmax_backward(&r.x, &r.x, &mut r.out, r.columns).expect("whole rows")),
     ("log_softmax", |r| log_softmax(&r.x, &mut r.out, r.columns).expect("whole rows")),
+    ("  backward", |r| log_softmax_backward(&r.x, &r.x, &mut r.out, r.columns).expect("whole rows")),
     ("log_sum_exp", |r| log_sum_exp(&r.x, &mut r.sums, r.columns).expect("whole rows")),
+    ("  backward", |r| log_sum_exp_backward(&r.x, &r.sums, &r.sums, &mut r.out, r.columns).expect("whole rows")),
 ];
 
 fn report() {
@@ -77,8 +86,8 @@ fn main() {
     let mut group = criterion.benchmark_group(format!("softmax/{}", level()));
     for (rows, columns) in SIZES {
         let mut buffers = Rows::new(rows, columns);
-        for (name, f) in FUNCTIONS {
-            group.bench_function(format!("{name} {rows}x{columns}"), |b| b.iter(|| f(&mut buffers)));
+        for (i, (name, f)) in FUNCTIONS.into_iter().enumerate() {
+            group.bench_function(format!("{} {i} {rows}x{columns}", name.trim()), |b| b.iter(|| f(&mut buffers)));
         }
     }
     group.finish();

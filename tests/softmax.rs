@@ -28,6 +28,8 @@ fn bits(x: &[f32]) -> Vec<u32> {
 
 type Forward = fn(&[f32], &mut [f32], Softmax) -> Result<(), Error>;
 type InPlace = fn(&mut [f32], Softmax) -> Result<(), Error>;
+type Backward = fn(&[f32], &[f32], &mut [f32], Softmax) -> Result<(), Error>;
+type BackwardInPlace = fn(&[f32], &mut [f32], Softmax) -> Result<(), Error>;
 
 /// The functions with as many outputs as inputs.
 const FORWARD: [(&str, Forward, InPlace); 3] = [
@@ -93,7 +95,7 @@ fn bound(name: &str) -> f64 {
     match name {
         "log_softmax" => 2.5e-7,
         "log_sum_exp" => 1.0e-7,
-        _ => 1.3e-7,
+        _ => 1.6e-7,
     }
 }
 
@@ -117,7 +119,7 @@ fn values_are_those_of_the_oracle() {
         }
     });
     for (name, error) in found.into_inner().expect("no panic") {
-        assert!(error > 0.7 * bound(name), "{name}: {error:e} makes the bound a loose one");
+        assert!(error > 0.6 * bound(name), "{name}: {error:e} makes the bound a loose one");
     }
 }
 
@@ -141,12 +143,11 @@ fn everything(x: &[f32], rows: Softmax) -> Vec<f32> {
     let mut dx = vec![7.0; x.len()];
     for (name, ..) in FORWARD {
         let y = forward(name, x, rows);
-        let (backward, in_place): (fn(&[f32], &[f32], &mut [f32], Softmax) -> _, fn(&[f32], &mut [f32], Softmax) -> _) =
-            match name {
-                "softmax" => (softmax::softmax_backward, softmax::softmax_backward_in_place),
-                "softmin" => (softmax::softmin_backward, softmax::softmin_backward_in_place),
-                _ => (softmax::log_softmax_backward, softmax::log_softmax_backward_in_place),
-            };
+        let (backward, in_place): (Backward, BackwardInPlace) = match name {
+            "softmax" => (softmax::softmax_backward, softmax::softmax_backward_in_place),
+            "softmin" => (softmax::softmin_backward, softmax::softmin_backward_in_place),
+            _ => (softmax::log_softmax_backward, softmax::log_softmax_backward_in_place),
+        };
         backward(&y, &dy, &mut dx, rows).expect("it fits");
         let mut z = dy.clone();
         in_place(&y, &mut z, rows).expect("it fits");

@@ -14,4 +14,4 @@ pub use softmax::{
 pub(crate) use map::map;
 pub(crate) use matmul::{Operand, Start, multiply, scratch_len as matmul_scratch_len};
 pub(crate) use reduce::{Sum, column_sums, map_reduce};
-pub(crate) use softmax::{ln_1p, row_exp, row_exp_rest, row_max, scale, total};
+pub(crate) use softmax::{row_exp, row_exp_rest, row_max, scale, total};

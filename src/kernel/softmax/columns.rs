@@ -3,8 +3,9 @@
 //! lanes; the sums of the columns are added in the order 8-4-2-1, which gives the bits of every other way.
 
 use super::exponent::Exponent;
-use super::row::{exp_and_parts, ln_1p};
+use super::row::exp_and_parts;
 use super::{Source, split};
+use crate::math::ln::ln_1p::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// A register for each column.
@@ -97,16 +98,16 @@ fn maxima<S: Simd, E: Exponent>(s: S, e: E, registers: &Columns<S>, columns: usi
     max
 }
 
-/// The rest of the sum of each row's exponentials, which `y` gets.
+/// The [`Parts`](super::row::Parts) of each row; a column becomes `y(exponents, exponentials)`.
 #[inline(always)]
-fn exp_rest<S: Simd, E: Exponent>(
+fn exp_parts<S: Simd, E: Exponent>(
     s: S,
     e: E,
     registers: &mut Columns<S>,
     columns: usize,
     max: S::F32,
     y: impl Fn(S::F32, S::F32) -> S::F32,
-) -> S::F32 {
+) -> [S::F32; 2] {
     let zero = s.splat(0.0);
     let mut ones = zero;
     let mut others = [zero; VIRTUAL_LANES];
@@ -116,7 +117,13 @@ fn exp_rest<S: Simd, E: Exponent>(
         [ones, *other] = parts;
         *x = y(exponent, exp);
     }
-    s.add(s.sub(ones, s.splat(1.0)), fold(s, others))
+    [ones, fold(s, others)]
+}
+
+/// The sum of each row's exponentials without one of the ones.
+#[inline(always)]
+fn rest<S: Simd>(s: S, [ones, others]: [S::F32; 2]) -> S::F32 {
+    s.add(s.sub(ones, s.splat(1.0)), others)
 }
 
 /// The columns added in the order in which virtual lanes are: j and j + 8, then + 4, + 2, + 1.
@@ -153,7 +160,7 @@ pub(super) fn softmax<S: Simd, E: Exponent, const I: usize>(
         #[inline(always)]
         |registers, out| {
             let max = maxima(s, e, registers, columns);
-            let rest = exp_rest(
+            let [ones, others] = exp_parts(
                 s,
                 e,
                 registers,
@@ -162,8 +169,7 @@ pub(super) fn softmax<S: Simd, E: Exponent, const I: usize>(
                 #[inline(always)]
                 |_, exp| exp,
             );
-            let one = s.splat(1.0);
-            let factor = s.div(one, s.add(one, rest));
+            let factor = s.div(s.splat(1.0), s.add(ones, others));
             for y in registers.iter_mut().take(columns) {
                 *y = s.mul(*y, factor);
             }
@@ -190,7 +196,7 @@ pub(super) fn log_softmax<S: Simd, E: Exponent, const I: usize>(
         #[inline(always)]
         |registers, out| {
             let max = maxima(s, e, registers, columns);
-            let rest = exp_rest(
+            let parts = exp_parts(
                 s,
                 e,
                 registers,
@@ -199,7 +205,7 @@ pub(super) fn log_softmax<S: Simd, E: Exponent, const I: usize>(
                 #[inline(always)]
                 |exponent, _| exponent,
             );
-            let ln_sum = ln_1p(s, rest);
+            let ln_sum = ln_1p(s, rest(s, parts));
             for y in registers.iter_mut().take(columns) {
                 *y = s.sub(*y, ln_sum);
             }
@@ -222,7 +228,7 @@ pub(super) fn log_sum_exp<S: Simd, E: Exponent>(s: S, e: E, x: &[f32], out: &mut
             let max = maxima(s, e, registers, columns);
             // Infinite elements count as they do in the sum itself: relative to 0.
             let shift = s.select(s.lt(s.abs(max), s.splat(f32::INFINITY)), max, s.splat(0.0));
-            let rest = exp_rest(
+            let parts = exp_parts(
                 s,
                 e,
                 registers,
@@ -231,7 +237,7 @@ pub(super) fn log_sum_exp<S: Simd, E: Exponent>(s: S, e: E, x: &[f32], out: &mut
                 #[inline(always)]
                 |exponent, _| exponent,
             );
-            s.store_partial(s.add(e.scale(s, max), ln_1p(s, rest)), out);
+            s.store_partial(s.add(e.scale(s, max), ln_1p(s, rest(s, parts))), out);
         },
     );
 }

@@ -10,7 +10,7 @@ mod online;
 mod row;
 mod rows;
 
-pub(crate) use row::{ln_1p, row_exp, row_exp_rest, row_max, scale, total};
+pub(crate) use row::{row_exp, row_exp_rest, row_max, scale, total};
 
 use crate::error::{Error, Result};
 use crate::shape::{check_len, check_rows};

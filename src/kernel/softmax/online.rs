@@ -2,9 +2,10 @@
 //! element is read from memory once for its exponential.
 
 use super::exponent::Exponent;
-use super::row::{Parts, exp_parts, key_max, ln_1p, log_row, scale};
+use super::row::{Parts, exp_parts, key_max, log_row, scale};
 use super::{Source, split};
 use crate::math::exp;
+use crate::math::ln::ln_1p::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// Elements that pass twice through the first cache, for their maximum and for their exponentials. Rows of up to so
@@ -36,7 +37,7 @@ impl Online {
     fn raise<S: Simd, E: Exponent>(&mut self, s: S, e: E, max: f32) {
         if max > self.max {
             let factor = exp_of(s, e, self.max, max);
-            self.parts = Parts { ones: 0.0, others: (self.parts.ones + self.parts.others) * factor };
+            self.parts = Parts { ones: 0.0, others: self.parts.sum() * factor };
             self.max = max;
         }
     }
@@ -89,7 +90,7 @@ pub(super) fn softmax<S: Simd, E: Exponent, const I: usize>(s: S, e: E, ins: [&[
         let parts = exp_parts(s, e, [out], x, row.shift(false));
         row.add(parts);
     }
-    let over_sum = 1.0 / (1.0 + row.parts.rest());
+    let over_sum = 1.0 / row.parts.sum();
     for (out, unit_max) in out.chunks_mut(unit).zip(maxima) {
         scale(s, out, exp_of(s, e, unit_max, row.max) * over_sum);
     }

@@ -1,12 +1,13 @@
 //! One row: its maximum, its exponentials, their sum.
 //!
-//! The sum comes as *the rest*: without one of the ones that the row's maxima are. `sum = 1 + rest`, and
-//! `ln sum = ln_1p(rest)` stays accurate where one element has nearly all of the probability.
+//! The ones that the row's maxima are get counted, not added: small terms are not lost beside them one by one, and
+//! *the rest*, without one of the ones, has all its digits. `ln sum = ln_1p(rest)` stays accurate where one element has
+//! nearly all of the probability.
 
 use super::exponent::{Exponent, Plain};
 use crate::kernel::map::map;
 use crate::kernel::reduce::map_reduce;
-use crate::math::{exp, ln};
+use crate::math::exp;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// Maxima that are taken side by side: no one waits for the one before.
@@ -65,6 +66,12 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// The sum of the exponentials.
+    #[inline(always)]
+    pub(crate) fn sum(self) -> f32 {
+        self.ones + self.others
+    }
+
     /// The sum of the exponentials without one of the ones.
     #[inline(always)]
     pub(crate) fn rest(self) -> f32 {
@@ -170,15 +177,4 @@ pub(super) fn log_row<S: Simd, E: Exponent, const I: usize>(
             [s.sub(e.scale(s, s.sub(e.key(s, x), max)), ln_sum)]
         },
     );
-}
-
-/// `ln(1 + x)` for `x >= 0` or -1; the rounding error of `1 + x` is put back.
-#[inline(always)]
-pub(crate) fn ln_1p<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    let one = s.splat(1.0);
-    let sum = s.add(one, x);
-    let lost = s.div(s.sub(x, s.sub(sum, one)), sum);
-    let ln = ln(s, sum);
-    // At the ends the loss is NaN, and nothing beside the logarithm.
-    s.select(s.lt(s.abs(ln), s.splat(f32::INFINITY)), s.add(ln, lost), ln)
 }

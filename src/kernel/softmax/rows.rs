@@ -3,8 +3,9 @@
 
 use super::exponent::Exponent;
 use super::online::{self, UNIT};
-use super::row::{exp_parts, key_max, ln_1p, log_row, scale};
+use super::row::{exp_parts, key_max, log_row, scale};
 use super::{Source, columns as narrow, split};
+use crate::math::ln::ln_1p::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// Most rows of a group: their maxima, sums and logarithms are taken together, so that no row waits for another's.
@@ -61,14 +62,14 @@ pub(super) fn softmax<S: Simd, E: Exponent, const I: usize>(
         for ((out, factor), max) in out.chunks_exact_mut(columns).zip(&mut factors).zip(maxima) {
             let (row, others) = split(x, columns);
             x = others;
-            *factor = exp_parts(s, e, [out], row, max).rest();
+            *factor = exp_parts(s, e, [out], row, max).sum();
         }
         let one = s.splat(1.0);
         update(
             s,
             &mut factors,
             #[inline(always)]
-            |rest| s.div(one, s.add(one, rest)),
+            |sum| s.div(one, sum),
         );
         for (out, factor) in out.chunks_exact_mut(columns).zip(factors) {
             scale(s, out, factor);
