@@ -31,6 +31,8 @@ pub mod loss;
 pub mod metrics;
 #[forbid(unsafe_code)]
 pub mod optim;
+#[forbid(unsafe_code)]
+pub mod softmax;
 
 #[forbid(unsafe_code)]
 pub mod net;

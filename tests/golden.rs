@@ -7,12 +7,12 @@ mod common;
 use common::{Case, compare, golden, run};
 use flatgrad::activation::{self, Activation};
 use flatgrad::dense;
-use flatgrad::kernel::softmax;
 use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy};
 use flatgrad::metrics::{accuracy, argmax, correct};
 use flatgrad::net::{Layer, Sequential};
 use flatgrad::optim::{Adam, Sgd};
 use flatgrad::simd::Level;
+use flatgrad::softmax;
 use std::cell::Cell;
 
 #[test]
@@ -77,10 +77,49 @@ fn metrics() {
 #[test]
 fn softmax_of_rows() {
     run(&golden("softmax", 33, |case| case.function() == "softmax"), |case| {
-        let x = case.floats("input");
-        let mut out = vec![7.0; x.len()];
-        softmax(&x, &mut out, case.shape("input")[1]).expect("softmax");
-        case.check("out", &out);
+        let (x, dy, columns) = (case.floats("input"), case.floats("grad_output"), case.shape("input")[1]);
+        let (mut y, mut dx) = (vec![7.0; x.len()], vec![7.0; x.len()]);
+        softmax::softmax(&x, &mut y, columns).expect("softmax");
+        softmax::softmax_backward(&y, &dy, &mut dx, columns).expect("its gradient");
+        case.check("out", &y);
+        case.check("grad_input", &dx);
+        // Softmin is softmax of what is turned, and so is its gradient.
+        let turned: Vec<f32> = x.iter().map(|x| -x).collect();
+        softmax::softmin(&turned, &mut y, columns).expect("softmin");
+        softmax::softmin_backward(&y, &dy, &mut dx, columns).expect("its gradient");
+        case.check("out", &y);
+        case.check("grad_input", &dx.iter().map(|dx| -dx).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn log_softmax_of_rows() {
+    run(&golden("softmax", 33, |case| case.function() == "log_softmax"), |case| {
+        let (x, dy, columns) = (case.floats("input"), case.floats("grad_output"), case.shape("input")[1]);
+        let (mut y, mut dx) = (vec![7.0; x.len()], vec![7.0; x.len()]);
+        softmax::log_softmax(&x, &mut y, columns).expect("log-softmax");
+        softmax::log_softmax_backward(&y, &dy, &mut dx, columns).expect("its gradient");
+        case.check("out", &y);
+        case.check("grad_input", &dx);
+    });
+}
+
+#[test]
+fn log_sum_exp_of_rows() {
+    run(&golden("softmax", 33, |case| case.function() == "logsumexp"), |case| {
+        let (x, dy, columns) = (case.floats("input"), case.floats("grad_output"), case.shape("input")[1]);
+        let (mut y, mut dx) = (vec![7.0; dy.len()], vec![7.0; x.len()]);
+        softmax::log_sum_exp(&x, &mut y, columns).expect("log-sum-exp");
+        softmax::log_sum_exp_backward(&x, &y, &dy, &mut dx, columns).expect("its gradient");
+        case.check("out", &y);
+        // PyTorch, in f64 too, loses ln 2 beside 3e38: its weights of two such elements are 1 each, not 1/2.
+        for (x, dx) in x.chunks(columns).zip(dx.chunks_mut(columns)) {
+            let equal = x.iter().filter(|x| **x == 3e38).count().max(1);
+            for dx in dx {
+                *dx *= equal as f32;
+            }
+        }
+        case.check("grad_input", &dx);
     });
 }
 

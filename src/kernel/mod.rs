@@ -1,4 +1,5 @@
-//! Loops over slices that never heard of gradients. Only `reduce` and `matmul` handle a slice's tail.
+//! Loops over slices that never heard of gradients. Only `reduce`, `matmul` and the narrow rows of
+//! `softmax` handle a slice's tail.
 
 pub mod elementwise;
 mod map;
@@ -7,9 +8,11 @@ mod reduce;
 mod softmax;
 
 pub use matmul::{Matmul, matmul};
-pub use softmax::softmax;
+pub use softmax::{
+    Softmax, log_softmax, log_softmax_in_place, log_sum_exp, softmax, softmax_in_place, softmin, softmin_in_place,
+};
 
 pub(crate) use map::map;
 pub(crate) use matmul::{Operand, Start, multiply, scratch_len as matmul_scratch_len};
 pub(crate) use reduce::{Sum, column_sums, map_reduce};
-pub(crate) use softmax::{row_exp, row_exp_sum, row_max, scale};
+pub(crate) use softmax::{row_exp, row_exp_rest, row_max, scale, total};

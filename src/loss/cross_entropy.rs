@@ -1,12 +1,13 @@
 //! Softmax and negative log-likelihood in one.
 //!
 //! A row's loss is `ln(sum of e^(x - max)) - (x[label] - max)`: no exponential overflows, and the probabilities are
-//! never stored unless the gradient is asked for, whose buffer then holds them.
+//! never stored unless the gradient is asked for, whose buffer then holds them. The sum is kept without its largest
+//! term, which is 1, so that a loss near 0 has all its digits.
 
 use super::Reduction;
 use crate::error::{Error, Result};
-use crate::kernel::{Sum, row_exp, row_exp_sum, row_max, scale};
-use crate::math::ln;
+use crate::kernel::{Sum, row_exp, row_exp_rest, row_max, scale};
+use crate::math::ln::ln_1p::ln_1p;
 use crate::shape::check_len;
 use crate::simd::{Simd, VIRTUAL_LANES};
 use crate::{dispatch, simd};
@@ -96,19 +97,19 @@ pub(crate) fn cross_entropy_rows<S: Simd>(
     for (block, labels) in labels.chunks(BLOCK).enumerate() {
         let first = block * BLOCK;
         let row = |i: usize| row_of(logits, first + i, classes);
-        let (mut max, mut sum) = ([0.0; BLOCK], [1.0; BLOCK]);
+        let (mut max, mut rest) = ([0.0; BLOCK], [0.0; BLOCK]);
         for i in 0..labels.len() {
             max[i] = row_max(s, row(i));
         }
         for i in 0..labels.len() {
-            sum[i] = match dlogits.as_deref_mut() {
+            rest[i] = match dlogits.as_deref_mut() {
                 Some(dx) => row_exp(s, row(i), max[i], row_mut_of(dx, first + i, classes)),
-                None => row_exp_sum(s, row(i), max[i]),
+                None => row_exp_rest(s, row(i), max[i]),
             };
         }
-        let mut ln_sum = sum;
+        let mut ln_sum = rest;
         for x in S::chunks_mut(&mut ln_sum).0 {
-            s.store(ln(s, s.load(x)), x);
+            s.store(ln_1p(s, s.load(x)), x);
         }
         for (i, &label) in labels.iter().enumerate() {
             let label = usize::try_from(label).unwrap_or_default();
@@ -116,7 +117,7 @@ pub(crate) fn cross_entropy_rows<S: Simd>(
             if let Some(dx) = dlogits.as_deref_mut() {
                 // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
                 let dx = row_mut_of(dx, first + i, classes);
-                scale(s, dx, factor / sum[i]);
+                scale(s, dx, factor / (1.0 + rest[i]));
                 if let Some(dx) = dx.get_mut(label) {
                     *dx -= factor;
                 }

@@ -30,6 +30,23 @@ fn call<R>(f: impl FnOnce() -> R) -> R {
 /// `WINDOW[8 - n..][..8]` is the mask of the first `n` lanes.
 static WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
+/// Columns of rows `i..i + 4`, by fours of columns. Functions and not closures of `transpose`: those LLVM may leave
+/// out of line, without the instructions.
+#[inline(always)]
+fn four(r: &[__m256; 8], i: usize) -> [__m256; 4] {
+    // SAFETY: only `transpose` calls this, whose token proves that the CPU has AVX.
+    unsafe {
+        let (lo, hi) = (_mm256_unpacklo_ps(r[i], r[i + 1]), _mm256_unpackhi_ps(r[i], r[i + 1]));
+        let (lo2, hi2) = (_mm256_unpacklo_ps(r[i + 2], r[i + 3]), _mm256_unpackhi_ps(r[i + 2], r[i + 3]));
+        [
+            _mm256_shuffle_ps::<0x44>(lo, lo2),
+            _mm256_shuffle_ps::<0xee>(lo, lo2),
+            _mm256_shuffle_ps::<0x44>(hi, hi2),
+            _mm256_shuffle_ps::<0xee>(hi, hi2),
+        ]
+    }
+}
+
 /// `unsafe` is the same one fact in each method below.
 macro_rules! op {
     ($e:expr) => {
@@ -189,17 +206,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn transpose(self, r: &mut [__m256; 8]) {
         // Pairs of rows, then fours, then halves: each step doubles the piece of a column.
-        let pair = |i: usize| op!([_mm256_unpacklo_ps(r[i], r[i + 1]), _mm256_unpackhi_ps(r[i], r[i + 1])]);
-        let four = |i: usize| {
-            let ([lo, hi], [lo2, hi2]) = (pair(i), pair(i + 2));
-            op!([
-                _mm256_shuffle_ps::<0x44>(lo, lo2),
-                _mm256_shuffle_ps::<0xee>(lo, lo2),
-                _mm256_shuffle_ps::<0x44>(hi, hi2),
-                _mm256_shuffle_ps::<0xee>(hi, hi2),
-            ])
-        };
-        let (a, b) = (four(0), four(4));
+        let (a, b) = (four(r, 0), four(r, 4));
         for j in 0..4 {
             r[j] = op!(_mm256_permute2f128_ps::<0x20>(a[j], b[j]));
             r[j + 4] = op!(_mm256_permute2f128_ps::<0x31>(a[j], b[j]));

@@ -28,6 +28,23 @@ fn call<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Columns of rows `i..i + 4`, by fours of columns. Functions and not closures of `transpose`: those LLVM may leave
+/// out of line, without the instructions.
+#[inline(always)]
+fn four(r: &[__m512; 16], i: usize) -> [__m512; 4] {
+    // SAFETY: only `transpose` calls this, whose token proves that the CPU has AVX-512F.
+    unsafe {
+        let (lo, hi) = (_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1]));
+        let (lo2, hi2) = (_mm512_unpacklo_ps(r[i + 2], r[i + 3]), _mm512_unpackhi_ps(r[i + 2], r[i + 3]));
+        [
+            _mm512_shuffle_ps::<0x44>(lo, lo2),
+            _mm512_shuffle_ps::<0xee>(lo, lo2),
+            _mm512_shuffle_ps::<0x44>(hi, hi2),
+            _mm512_shuffle_ps::<0xee>(hi, hi2),
+        ]
+    }
+}
+
 /// The mask of the first `min(n, 16)` lanes.
 #[inline(always)]
 fn mask(n: usize) -> __mmask16 {
@@ -169,17 +186,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn transpose(self, r: &mut [__m512; 16]) {
         // Pairs of rows, then fours, then eights, then halves: each step doubles the piece of a column.
-        let pair = |i: usize| op!([_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1])]);
-        let four = |i: usize| {
-            let ([lo, hi], [lo2, hi2]) = (pair(i), pair(i + 2));
-            op!([
-                _mm512_shuffle_ps::<0x44>(lo, lo2),
-                _mm512_shuffle_ps::<0xee>(lo, lo2),
-                _mm512_shuffle_ps::<0x44>(hi, hi2),
-                _mm512_shuffle_ps::<0xee>(hi, hi2),
-            ])
-        };
-        let (a, b, c, d) = (four(0), four(4), four(8), four(12));
+        let (a, b, c, d) = (four(r, 0), four(r, 4), four(r, 8), four(r, 12));
         for j in 0..4 {
             op!({
                 let (even_ab, odd_ab) =
