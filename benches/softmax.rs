@@ -4,7 +4,6 @@
 //! of the input to the output, all taking turns in one loop, and then criterion's own statistics. `FLATGRAD_LEVEL=avx2`
 //! chooses a level.
 
-#[allow(dead_code, reason = "this bench takes no floor of multiply-adds")]
 mod common;
 
 use common::{Times, time};

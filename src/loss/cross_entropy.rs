@@ -7,7 +7,7 @@
 use super::Reduction;
 use crate::error::{Error, Result};
 use crate::kernel::{Sum, row_exp, row_exp_rest, row_max, scale};
-use crate::math::ln::ln_1p::ln_1p;
+use crate::math::ln_1p;
 use crate::shape::check_len;
 use crate::simd::{Simd, VIRTUAL_LANES};
 use crate::{dispatch, simd};

@@ -5,7 +5,7 @@
 use super::exponent::Exponent;
 use super::row::exp_and_parts;
 use super::{Source, split};
-use crate::math::ln::ln_1p::ln_1p;
+use crate::math::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// A register for each column.

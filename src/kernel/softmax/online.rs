@@ -5,7 +5,7 @@ use super::exponent::Exponent;
 use super::row::{Parts, exp_parts, key_max, log_row, scale};
 use super::{Source, split};
 use crate::math::exp;
-use crate::math::ln::ln_1p::ln_1p;
+use crate::math::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// Elements that pass twice through the first cache, for their maximum and for their exponentials. Rows of up to so

@@ -5,7 +5,7 @@ use super::exponent::Exponent;
 use super::online::{self, UNIT};
 use super::row::{exp_parts, key_max, log_row, scale};
 use super::{Source, columns as narrow, split};
-use crate::math::ln::ln_1p::ln_1p;
+use crate::math::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// Most rows of a group: their maxima, sums and logarithms are taken together, so that no row waits for another's.
