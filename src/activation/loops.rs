@@ -5,15 +5,12 @@
 
 use super::Activation;
 use super::{piecewise, smooth};
-use crate::kernel::map;
+use crate::kernel::{by_blocks, map, map_long};
 use crate::math::{log_sigmoid, sigmoid, tanh};
 use crate::simd::Simd;
 
 /// SELU's factors: `scale`, and `scale * alpha`.
 const SELU: [f32; 2] = [1.050_701, 1.758_099_3];
-
-/// Floats of the block on the stack.
-const BLOCK: usize = 128;
 
 /// `y = f(x)`, one function for each `f`: in one function for all of them, LLVM's work grows faster than their number.
 #[inline(never)]
@@ -23,29 +20,12 @@ fn each<S: Simd, const P: usize>(
     (x, y): (&[f32], &mut [f32]),
     f: impl Fn(S, [f32; P], S::F32) -> S::F32,
 ) {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            map(
-                s,
-                [y],
-                [x],
-                #[inline(always)]
-                |_, [x]| [f(s, parameters, x)],
-            );
-        },
-    );
-}
-
-/// [`each`] without parameters.
-#[inline(always)]
-fn plain<S: Simd>(s: S, io: (&[f32], &mut [f32]), f: impl Fn(S, S::F32) -> S::F32) {
-    each(
+    map_long(
         s,
-        [],
-        io,
+        y,
+        [x],
         #[inline(always)]
-        |s, [], x| f(s, x),
+        move |[x]| f(s, parameters, x),
     );
 }
 
@@ -57,43 +37,57 @@ fn each_gradient<S: Simd, const P: usize>(
     ([v, dy], dx): ([&[f32]; 2], &mut [f32]),
     f: impl Fn(S, [f32; P], S::F32, S::F32) -> S::F32,
 ) {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            map(
-                s,
-                [dx],
-                [v, dy],
-                #[inline(always)]
-                |_, [v, dy]| [f(s, parameters, v, dy)],
-            );
-        },
-    );
-}
-
-/// [`each_gradient`] without parameters.
-#[inline(always)]
-fn plain_gradient<S: Simd>(s: S, io: ([&[f32]; 2], &mut [f32]), f: impl Fn(S, S::F32, S::F32) -> S::F32) {
-    each_gradient(
+    map_long(
         s,
-        [],
-        io,
+        dx,
+        [v, dy],
         #[inline(always)]
-        |s, [], v, dy| f(s, v, dy),
+        move |[v, dy]| f(s, parameters, v, dy),
     );
 }
 
-/// `x = f(x)` by `f(from, to)` on copies of blocks; `f` also gets the block's place.
-#[inline(always)]
-fn in_place(x: &mut [f32], f: impl Fn(usize, &[f32], &mut [f32])) {
-    let mut copy = [0.0; BLOCK];
-    for (i, x) in x.chunks_mut(BLOCK).enumerate() {
-        let (copy, _) = copy.split_at_mut(x.len().min(BLOCK));
-        for (to, x) in copy.iter_mut().zip(&*x) {
-            *to = *x;
-        }
-        f(i * BLOCK, copy, x);
-    }
+/// `each(s, [], io, f)` or `each(s, parameters, io, f)`, and so for `each_gradient`. A macro, because `f` must come wrapped
+/// in a closure that is always inlined: a function item is called through a shim without the level's instructions.
+macro_rules! each {
+    ($s:expr, $io:expr, $f:path) => {
+        each(
+            $s,
+            [],
+            $io,
+            #[inline(always)]
+            |s, [], x| $f(s, x),
+        )
+    };
+    ($s:expr, $parameters:expr, $io:expr, $f:path) => {
+        each(
+            $s,
+            $parameters,
+            $io,
+            #[inline(always)]
+            |s, p, x| $f(s, p, x),
+        )
+    };
+}
+
+macro_rules! each_gradient {
+    ($s:expr, $io:expr, $f:path) => {
+        each_gradient(
+            $s,
+            [],
+            $io,
+            #[inline(always)]
+            |s, [], v, dy| $f(s, v, dy),
+        )
+    };
+    ($s:expr, $parameters:expr, $io:expr, $f:path) => {
+        each_gradient(
+            $s,
+            $parameters,
+            $io,
+            #[inline(always)]
+            |s, p, v, dy| $f(s, p, v, dy),
+        )
+    };
 }
 
 impl Activation {
@@ -102,28 +96,28 @@ impl Activation {
     pub(crate) fn apply_to<S: Simd>(self, s: S, x: &[f32], y: &mut [f32]) {
         let io = (x, y);
         match self {
-            Self::Relu => plain(s, io, piecewise::relu),
-            Self::Relu6 => each(s, [0.0, 6.0], io, piecewise::hardtanh),
-            Self::LeakyRelu { negative_slope } => each(s, [negative_slope], io, piecewise::leaky_relu),
-            Self::Elu { alpha } => each(s, [1.0, alpha, 1.0], io, smooth::elu),
-            Self::Selu => each(s, [SELU[0], SELU[1], 1.0], io, smooth::elu),
-            Self::Celu { alpha } => each(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu),
-            Self::Gelu => plain(s, io, smooth::gelu),
-            Self::GeluTanh => plain(s, io, smooth::gelu_tanh),
-            Self::Silu => plain(s, io, smooth::silu),
-            Self::Mish => plain(s, io, smooth::mish),
-            Self::Softplus { beta, threshold } => each(s, [beta, threshold], io, smooth::softplus),
-            Self::Softsign => plain(s, io, smooth::softsign),
-            Self::Softshrink { lambda } => each(s, [lambda], io, piecewise::softshrink),
-            Self::Hardshrink { lambda } => each(s, [lambda], io, piecewise::hardshrink),
-            Self::Hardsigmoid => plain(s, io, piecewise::hardsigmoid),
-            Self::Hardtanh { min, max } => each(s, [min, max], io, piecewise::hardtanh),
-            Self::Hardswish => plain(s, io, piecewise::hardswish),
-            Self::Sigmoid => plain(s, io, sigmoid),
-            Self::LogSigmoid => plain(s, io, log_sigmoid),
-            Self::Tanh => plain(s, io, tanh),
-            Self::Tanhshrink => plain(s, io, smooth::tanhshrink),
-            Self::Threshold { threshold, value } => each(s, [threshold, value], io, piecewise::threshold),
+            Self::Relu => each!(s, io, piecewise::relu),
+            Self::Relu6 => each!(s, [0.0, 6.0], io, piecewise::hardtanh),
+            Self::LeakyRelu { negative_slope } => each!(s, [negative_slope], io, piecewise::leaky_relu),
+            Self::Elu { alpha } => each!(s, [1.0, alpha, 1.0], io, smooth::elu),
+            Self::Selu => each!(s, [SELU[0], SELU[1], 1.0], io, smooth::elu),
+            Self::Celu { alpha } => each!(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu),
+            Self::Gelu => each!(s, io, smooth::gelu),
+            Self::GeluTanh => each!(s, io, smooth::gelu_tanh),
+            Self::Silu => each!(s, io, smooth::silu),
+            Self::Mish => each!(s, io, smooth::mish),
+            Self::Softplus { beta, threshold } => each!(s, [beta, threshold], io, smooth::softplus),
+            Self::Softsign => each!(s, io, smooth::softsign),
+            Self::Softshrink { lambda } => each!(s, [lambda], io, piecewise::softshrink),
+            Self::Hardshrink { lambda } => each!(s, [lambda], io, piecewise::hardshrink),
+            Self::Hardsigmoid => each!(s, io, piecewise::hardsigmoid),
+            Self::Hardtanh { min, max } => each!(s, [min, max], io, piecewise::hardtanh),
+            Self::Hardswish => each!(s, io, piecewise::hardswish),
+            Self::Sigmoid => each!(s, io, sigmoid),
+            Self::LogSigmoid => each!(s, io, log_sigmoid),
+            Self::Tanh => each!(s, io, tanh),
+            Self::Tanhshrink => each!(s, io, smooth::tanhshrink),
+            Self::Threshold { threshold, value } => each!(s, [threshold, value], io, piecewise::threshold),
         }
     }
 
@@ -132,31 +126,33 @@ impl Activation {
     pub(super) fn gradient_to<S: Simd>(self, s: S, v: &[f32], dy: &[f32], dx: &mut [f32]) {
         let io = ([v, dy], dx);
         match self {
-            Self::Relu => plain_gradient(s, io, piecewise::relu_gradient),
-            Self::Relu6 => each_gradient(s, [0.0, 6.0], io, piecewise::hardtanh_gradient),
+            Self::Relu => each_gradient!(s, io, piecewise::relu_gradient),
+            Self::Relu6 => each_gradient!(s, [0.0, 6.0], io, piecewise::hardtanh_gradient),
             Self::LeakyRelu { negative_slope } => {
-                each_gradient(s, [negative_slope], io, piecewise::leaky_relu_gradient);
+                each_gradient!(s, [negative_slope], io, piecewise::leaky_relu_gradient);
             }
-            Self::Elu { alpha } if self.needs_input() => each_gradient(s, [alpha], io, smooth::elu_gradient_from_input),
-            Self::Elu { alpha } => each_gradient(s, [1.0, alpha, 1.0], io, smooth::elu_gradient),
-            Self::Selu => each_gradient(s, [SELU[0], SELU[1], 1.0], io, smooth::elu_gradient),
-            Self::Celu { alpha } => each_gradient(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu_gradient),
-            Self::Gelu => plain_gradient(s, io, smooth::gelu_gradient),
-            Self::GeluTanh => plain_gradient(s, io, smooth::gelu_tanh_gradient),
-            Self::Silu => plain_gradient(s, io, smooth::silu_gradient),
-            Self::Mish => plain_gradient(s, io, smooth::mish_gradient),
-            Self::Softplus { beta, threshold } => each_gradient(s, [beta, threshold], io, smooth::softplus_gradient),
-            Self::Softsign => plain_gradient(s, io, smooth::softsign_gradient),
-            Self::Softshrink { .. } => plain_gradient(s, io, piecewise::softshrink_gradient),
-            Self::Hardshrink { lambda } => each_gradient(s, [lambda], io, piecewise::hardshrink_gradient),
-            Self::Hardsigmoid => plain_gradient(s, io, piecewise::hardsigmoid_gradient),
-            Self::Hardtanh { min, max } => each_gradient(s, [min, max], io, piecewise::hardtanh_gradient),
-            Self::Hardswish => plain_gradient(s, io, piecewise::hardswish_gradient),
-            Self::Sigmoid => plain_gradient(s, io, smooth::sigmoid_gradient),
-            Self::LogSigmoid => plain_gradient(s, io, smooth::log_sigmoid_gradient),
-            Self::Tanh => plain_gradient(s, io, smooth::tanh_gradient),
-            Self::Tanhshrink => plain_gradient(s, io, smooth::tanhshrink_gradient),
-            Self::Threshold { threshold, .. } => each_gradient(s, [threshold], io, piecewise::threshold_gradient),
+            Self::Elu { alpha } if self.needs_input() => {
+                each_gradient!(s, [alpha], io, smooth::elu_gradient_from_input)
+            }
+            Self::Elu { alpha } => each_gradient!(s, [1.0, alpha, 1.0], io, smooth::elu_gradient),
+            Self::Selu => each_gradient!(s, [SELU[0], SELU[1], 1.0], io, smooth::elu_gradient),
+            Self::Celu { alpha } => each_gradient!(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu_gradient),
+            Self::Gelu => each_gradient!(s, io, smooth::gelu_gradient),
+            Self::GeluTanh => each_gradient!(s, io, smooth::gelu_tanh_gradient),
+            Self::Silu => each_gradient!(s, io, smooth::silu_gradient),
+            Self::Mish => each_gradient!(s, io, smooth::mish_gradient),
+            Self::Softplus { beta, threshold } => each_gradient!(s, [beta, threshold], io, smooth::softplus_gradient),
+            Self::Softsign => each_gradient!(s, io, smooth::softsign_gradient),
+            Self::Softshrink { .. } => each_gradient!(s, io, piecewise::softshrink_gradient),
+            Self::Hardshrink { lambda } => each_gradient!(s, [lambda], io, piecewise::hardshrink_gradient),
+            Self::Hardsigmoid => each_gradient!(s, io, piecewise::hardsigmoid_gradient),
+            Self::Hardtanh { min, max } => each_gradient!(s, [min, max], io, piecewise::hardtanh_gradient),
+            Self::Hardswish => each_gradient!(s, io, piecewise::hardswish_gradient),
+            Self::Sigmoid => each_gradient!(s, io, smooth::sigmoid_gradient),
+            Self::LogSigmoid => each_gradient!(s, io, smooth::log_sigmoid_gradient),
+            Self::Tanh => each_gradient!(s, io, smooth::tanh_gradient),
+            Self::Tanhshrink => each_gradient!(s, io, smooth::tanhshrink_gradient),
+            Self::Threshold { threshold, .. } => each_gradient!(s, [threshold], io, piecewise::threshold_gradient),
         }
     }
 
@@ -178,7 +174,7 @@ impl Activation {
 
     #[inline(never)]
     fn apply_by_blocks<S: Simd>(self, s: S, x: &mut [f32]) {
-        in_place(x, |_, x, y| self.apply_to(s, x, y));
+        by_blocks(x, |_, x, y| self.apply_to(s, x, y));
     }
 
     /// `dy *= derivative`, from what [`needs_input`](Self::needs_input) says.
@@ -199,7 +195,7 @@ impl Activation {
 
     #[inline(never)]
     fn apply_gradient_by_blocks<S: Simd>(self, s: S, saved: &[f32], dy: &mut [f32]) {
-        in_place(dy, |place, dy, dx| {
+        by_blocks(dy, |place, dy, dx| {
             if let Some(saved) = saved.get(place..).and_then(|saved| saved.get(..dx.len())) {
                 self.gradient_to(s, saved, dy, dx);
             }

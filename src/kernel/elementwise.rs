@@ -11,7 +11,7 @@
 //! # Ok::<(), flatgrad::Error>(())
 //! ```
 
-use super::map;
+use super::{by_blocks, map, map_long};
 use crate::error::Result;
 use crate::shape::check_len;
 use crate::{dispatch, math, simd};
@@ -29,36 +29,36 @@ macro_rules! elementwise {
             /// # Errors
             /// [`Error::Length`](crate::Error::Length) where `y` is not as long as `x`; nothing is written.
             pub fn $name(x: &[f32], y: &mut [f32]) -> Result<()> {
-                #[inline(always)]
-                fn kernel<S: Simd>(s: S, x: &[f32], y: &mut [f32]) {
-                    map(
-                        s,
-                        [y],
-                        [x],
-                        #[inline(always)]
-                        |_, [x]| [$f(s, x)],
-                    );
-                }
                 check_len("y", y, 1, x.len())?;
-                dispatch!(simd::level(), s => kernel(s, x, y));
+                run::$name(x, y);
                 Ok(())
             }
 
             #[doc = concat!("[`", stringify!($name), "`] in place. *Writes* `x`.")]
             pub fn $in_place(x: &mut [f32]) {
-                #[inline(always)]
-                fn kernel<S: Simd>(s: S, x: &mut [f32]) {
-                    map(
-                        s,
-                        [x],
-                        [],
-                        #[inline(always)]
-                        |[x], []| [$f(s, x)],
-                    );
-                }
-                dispatch!(simd::level(), s => kernel(s, x));
+                by_blocks(x, |_, x, y| run::$name(x, y));
             }
         )*
+
+        /// The loops, without checks.
+        mod run {
+            use super::{Simd, dispatch, map_long, math, simd};
+            $(
+                pub(super) fn $name(x: &[f32], y: &mut [f32]) {
+                    #[inline(always)]
+                    fn kernel<S: Simd>(s: S, x: &[f32], y: &mut [f32]) {
+                        map_long(
+                            s,
+                            y,
+                            [x],
+                            #[inline(always)]
+                            move |[x]| $f(s, x),
+                        );
+                    }
+                    dispatch!(simd::level(), s => kernel(s, x, y));
+                }
+            )*
+        }
     };
 }
 

@@ -1,7 +1,7 @@
 //! The one loop for everything element by element.
 
 use super::reduce::map_reduce;
-use crate::simd::Simd;
+use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// `outs = f(outs, ins)`, register by register in one pass; a tail takes the same arithmetic.
 ///
@@ -21,4 +21,69 @@ pub(crate) fn map<S: Simd, const O: usize, const I: usize>(
         #[inline(always)]
         |outs, ins, []| (f(outs, ins), []),
     );
+}
+
+/// `out = f(ins)` for a long `f`, which is compiled once, out of line: a tail takes the same loop in a padded copy.
+///
+/// All slices have the same length.
+#[inline(always)]
+pub(crate) fn map_long<S: Simd, const I: usize>(
+    s: S,
+    out: &mut [f32],
+    ins: [&[f32]; I],
+    f: impl Fn([S::F32; I]) -> S::F32,
+) {
+    let ins = ins.map(S::chunks);
+    let (whole, rest) = S::chunks_mut(out);
+    registers(s, whole, ins.map(|x| x.0), &f);
+    if !rest.is_empty() {
+        let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
+        for (padded, (_, x)) in x.iter_mut().zip(ins) {
+            if let Some(to) = S::chunks_mut(padded).0.first_mut() {
+                s.store(s.load_partial(x), to);
+            }
+        }
+        if let Some((y, _)) = S::chunks_mut(&mut y).0.split_first_chunk_mut::<1>() {
+            registers(s, y, x.each_ref().map(|x| S::chunks(x).0), &f);
+            s.store_partial(s.load(&y[0]), rest);
+        }
+    }
+}
+
+#[inline(never)]
+fn registers<S: Simd, const I: usize>(
+    s: S,
+    out: &mut [S::Array],
+    ins: [&[S::Array]; I],
+    f: &impl Fn([S::F32; I]) -> S::F32,
+) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            for (c, to) in out.iter_mut().enumerate() {
+                let mut x = [s.splat(0.0); I];
+                for i in 0..I {
+                    if let Some(from) = ins[i].get(c) {
+                        x[i] = s.load(from);
+                    }
+                }
+                s.store(f(x), to);
+            }
+        },
+    );
+}
+
+/// `x = f(x)` by `f(from, to)` on copies of blocks, for an `f` whose code is not worth having twice; `f` also gets the
+/// block's place.
+#[inline(always)]
+pub(crate) fn by_blocks(x: &mut [f32], f: impl Fn(usize, &[f32], &mut [f32])) {
+    const BLOCK: usize = 128;
+    let mut copy = [0.0; BLOCK];
+    for (i, x) in x.chunks_mut(BLOCK).enumerate() {
+        let (copy, _) = copy.split_at_mut(x.len().min(BLOCK));
+        for (to, x) in copy.iter_mut().zip(&*x) {
+            *to = *x;
+        }
+        f(i * BLOCK, copy, x);
+    }
 }

@@ -12,7 +12,7 @@ pub use softmax::{
     Softmax, log_softmax, log_softmax_in_place, log_sum_exp, softmax, softmax_in_place, softmin, softmin_in_place,
 };
 
-pub(crate) use map::map;
+pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Start, multiply, scratch_len as matmul_scratch_len};
 pub(crate) use reduce::{Sum, column_sums, map_reduce};
 pub(crate) use softmax::{row_exp, row_exp_rest, row_max, scale, total};
