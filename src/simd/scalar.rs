@@ -180,8 +180,9 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
     }
     #[inline(always)]
     fn ldexp(self, a: f32, n: f32) -> f32 {
+        // Where the last place of a float is 1, its bits count integers; a cast would look for NaN and saturate.
+        let n = (n + 12_582_912.0).to_bits().wrapping_sub(0x4b40_0000).cast_signed();
         // Two factors: the first product is exact, so the second rounds once.
-        let n = n as i32;
         let half = n >> 1;
         a * pow2(half) * pow2(n.wrapping_sub(half))
     }
