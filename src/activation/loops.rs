@@ -132,7 +132,7 @@ impl Activation {
                 each_gradient!(s, [negative_slope], io, piecewise::leaky_relu_gradient);
             }
             Self::Elu { alpha } if self.needs_input() => {
-                each_gradient!(s, [alpha], io, smooth::elu_gradient_from_input)
+                each_gradient!(s, [alpha], io, smooth::elu_gradient_from_input);
             }
             Self::Elu { alpha } => each_gradient!(s, [1.0, alpha, 1.0], io, smooth::elu_gradient),
             Self::Selu => each_gradient!(s, [SELU[0], SELU[1], 1.0], io, smooth::elu_gradient),
