@@ -36,18 +36,24 @@ pub(crate) fn map_long<S: Simd, const I: usize>(
     let ins = ins.map(S::chunks);
     let (whole, rest) = S::chunks_mut(out);
     registers(s, whole, ins.map(|x| x.0), &f);
-    if !rest.is_empty() {
-        let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
-        for (padded, (_, x)) in x.iter_mut().zip(ins) {
-            if let Some(to) = S::chunks_mut(padded).0.first_mut() {
-                s.store(s.load_partial(x), to);
-            }
-        }
-        if let Some((y, _)) = S::chunks_mut(&mut y).0.split_first_chunk_mut::<1>() {
-            registers(s, y, x.each_ref().map(|x| S::chunks(x).0), &f);
-            s.store_partial(s.load(&y[0]), rest);
-        }
+    if rest.is_empty() {
+        return;
     }
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
+            for (padded, (_, x)) in x.iter_mut().zip(ins) {
+                if let Some(to) = S::chunks_mut(padded).0.first_mut() {
+                    s.store(s.load_partial(x), to);
+                }
+            }
+            if let Some((y, _)) = S::chunks_mut(&mut y).0.split_first_chunk_mut::<1>() {
+                registers(s, y, x.each_ref().map(|x| S::chunks(x).0), &f);
+                s.store_partial(s.load(&y[0]), rest);
+            }
+        },
+    );
 }
 
 #[inline(never)]
