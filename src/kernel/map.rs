@@ -33,9 +33,13 @@ pub(crate) fn map_long<S: Simd, const I: usize>(
     ins: [&[f32]; I],
     f: impl Fn([S::F32; I]) -> S::F32,
 ) {
-    let ins = ins.map(S::chunks);
     let (whole, rest) = S::chunks_mut(out);
-    registers(s, whole, ins.map(|x| x.0), &f);
+    // Loops and not `map`: this function has hundreds of instances, and each closure in it makes several more.
+    let mut registers_of: [&[S::Array]; I] = [&[]; I];
+    for i in 0..I {
+        registers_of[i] = S::chunks(ins[i]).0;
+    }
+    registers(s, whole, registers_of, &f);
     if rest.is_empty() {
         return;
     }
@@ -43,13 +47,17 @@ pub(crate) fn map_long<S: Simd, const I: usize>(
         #[inline(always)]
         move || {
             let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
-            for (padded, (_, x)) in x.iter_mut().zip(ins) {
-                if let Some(to) = S::chunks_mut(padded).0.first_mut() {
-                    s.store(s.load_partial(x), to);
+            for i in 0..I {
+                if let Some(to) = S::chunks_mut(&mut x[i]).0.first_mut() {
+                    s.store(s.load_partial(S::chunks(ins[i]).1), to);
                 }
             }
+            let mut padded: [&[S::Array]; I] = [&[]; I];
+            for i in 0..I {
+                padded[i] = S::chunks(&x[i]).0;
+            }
             if let Some((y, _)) = S::chunks_mut(&mut y).0.split_first_chunk_mut::<1>() {
-                registers(s, y, x.each_ref().map(|x| S::chunks(x).0), &f);
+                registers(s, y, padded, &f);
                 s.store_partial(s.load(&y[0]), rest);
             }
         },

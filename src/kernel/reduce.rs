@@ -35,7 +35,11 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
                     x[i] = s.load(from);
                 }
             }
-            let (new, sums) = f(old, x, lanes.each_ref().map(|lanes| lanes.as_ref()[j]));
+            let mut before = [s.splat(0.0); A];
+            for a in 0..A {
+                before[a] = lanes[a].as_ref()[j];
+            }
+            let (new, sums) = f(old, x, before);
             for a in 0..A {
                 lanes[a].as_mut()[j] = sums[a];
             }
@@ -60,7 +64,10 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
         // A loop over constants: an index known only at run time would keep the lanes in memory.
         for j in 0..registers {
             if j == whole % registers {
-                let before = lanes.each_ref().map(|lanes| lanes.as_ref()[j]);
+                let mut before = [s.splat(0.0); A];
+                for a in 0..A {
+                    before[a] = lanes[a].as_ref()[j];
+                }
                 let (new, sums) = f(old, x, before);
                 for a in 0..A {
                     lanes[a].as_mut()[j] = s.select(s.first(rest), sums[a], before[a]);

@@ -7,7 +7,7 @@
 //!    [-0.3466;0.3466], absolute)`, relative error of `e^r` 0.005 * 2^-24.
 //! 4. Times `2^n`, rounded once.
 
-use super::double::fast_two_sum;
+use super::double::{fast_two_sum, two_product};
 use super::{polynomial, round_product};
 use crate::simd::Simd;
 
@@ -41,7 +41,16 @@ pub(super) fn exp_parts<S: Simd>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F3
     let high = s.mul_add(n, s.splat(-LN2_HI), x);
     let low = s.mul_add(n, s.splat(-LN2_LO), low);
     let r = s.add(high, low);
-    let rest = s.mul_add(s.mul(r, r), polynomial(s, r, &Q), low);
+    let rest = if S::FUSED {
+        s.mul_add(s.mul(r, r), polynomial(s, r, &Q), low)
+    } else {
+        // r^2/2 is most of it: what its product lacks counts where there are more roundings.
+        let (square, square_low) = two_product(s, r, r);
+        let [_, q @ ..] = Q;
+        let cubic = s.mul(s.mul(r, square), polynomial(s, r, &q));
+        let low = s.add(cubic, s.add(s.mul(s.splat(0.5), square_low), low));
+        s.add(s.mul(s.splat(0.5), square), low)
+    };
     let (t, t_low) = fast_two_sum(s, high, rest);
     (n, t, t_low)
 }

@@ -196,7 +196,7 @@ fn block(claim: &Claim, x: &[f32], run: &impl Fn(Level, &[f32], &mut [f32]), ora
     found
 }
 
-/// Sweeps a function on every level and demands that the claim holds and that its bound is not loose by 0.05 (0.1 for a
+/// Sweeps a function on every level and demands that the claim holds and that its bound is not loose by 0.05 (0.15 for a
 /// sample) for the worse arithmetic; levels with the same arithmetic must agree bit for bit.
 pub(crate) fn sweep(claim: &Claim, run: impl Fn(Level, &[f32], &mut [f32]) + Sync, oracle: impl Fn(f64) -> f64 + Sync) {
     let inputs = Inputs::new(claim.sampled);
@@ -248,7 +248,7 @@ pub(crate) fn sweep(claim: &Claim, run: impl Fn(Level, &[f32], &mut [f32]) + Syn
     let (worst, bound) = (fused.0.max(unfused.0), f64::from(claim.max_ulp));
     assert!(worst <= bound, "{}: {worst} ULP is beyond {bound}", claim.name);
     // A sample need not find the worst.
-    let slack = if inputs.full { 0.05 } else { 0.1 };
+    let slack = if inputs.full { 0.05 } else { 0.15 };
     assert!(worst > bound - slack, "{}: the bound {bound} is loose: {worst}", claim.name);
 }
 
