@@ -148,7 +148,7 @@ pub(crate) fn forward_kernel<S: Simd>(
 }
 
 /// The gradients of weight and bias.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn param_gradient<S: Simd>(
     s: S,
     layer: Dense,
@@ -157,6 +157,14 @@ pub(crate) fn param_gradient<S: Simd>(
     dparams: &mut [f32],
     scratch: &mut [f32],
 ) {
+    s.vectorize(
+        #[inline(always)]
+        move || param_gradient_inline(s, layer, x, dy, dparams, scratch),
+    );
+}
+
+#[inline(always)]
+fn param_gradient_inline<S: Simd>(s: S, layer: Dense, x: &[f32], dy: &[f32], dparams: &mut [f32], scratch: &mut [f32]) {
     let Dense { inputs, outputs } = layer;
     let Some((dweight, dbias)) = dparams.split_at_mut_checked(layer.weight_len()) else { return };
     // y = x Wᵀ + b: dW = dyᵀ x, db = the sum of dy's rows.

@@ -60,8 +60,18 @@ fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32],
 impl Stage {
     /// `y = activation(x Wᵀ + b)`, or what of it the stage has. Where `kept` is not empty, *writes* what the activation
     /// takes to it.
+    ///
+    /// Out of line like its backward pass: every pass of a net shares them.
+    #[inline(never)]
+    fn forward<S: Simd>(self, s: S, params: &[f32], x: &[f32], to: [&mut [f32]; 2], scratch: &mut [f32]) {
+        s.vectorize(
+            #[inline(always)]
+            move || self.forward_inline(s, params, x, to, scratch),
+        );
+    }
+
     #[inline(always)]
-    fn forward<S: Simd>(self, s: S, params: &[f32], x: &[f32], [kept, y]: [&mut [f32]; 2], scratch: &mut [f32]) {
+    fn forward_inline<S: Simd>(self, s: S, params: &[f32], x: &[f32], [kept, y]: [&mut [f32]; 2], scratch: &mut [f32]) {
         let activation = self.activation;
         let Some(dense) = self.dense else {
             copy(x, y);
@@ -109,8 +119,24 @@ impl Stage {
 
     /// From the gradient `dy` of this stage: *writes* `dx`, the gradient of the stage before, whose activation takes
     /// `saved` for its derivative.
-    #[inline(always)]
+    #[inline(never)]
     fn backward_input<S: Simd>(
+        self,
+        s: S,
+        before: Stage,
+        params: &[f32],
+        saved: &[f32],
+        gradients: [&mut [f32]; 2],
+        scratch: &mut [f32],
+    ) {
+        s.vectorize(
+            #[inline(always)]
+            move || self.backward_input_inline(s, before, params, saved, gradients, scratch),
+        );
+    }
+
+    #[inline(always)]
+    fn backward_input_inline<S: Simd>(
         self,
         s: S,
         before: Stage,
