@@ -33,35 +33,40 @@ pub(crate) fn map_long<S: Simd, const I: usize>(
     ins: [&[f32]; I],
     f: impl Fn([S::F32; I]) -> S::F32,
 ) {
+    with_tail::<S, I>(out, ins, &|out, ins| registers(s, out, ins, &f));
+}
+
+/// `f` on the whole registers, and on a padded copy of the rest. Compiled once for all `f`.
+#[inline(never)]
+#[expect(clippy::type_complexity, reason = "the arguments of `registers`")]
+fn with_tail<S: Simd, const I: usize>(
+    out: &mut [f32],
+    ins: [&[f32]; I],
+    f: &dyn Fn(&mut [S::Array], [&[S::Array]; I]),
+) {
     let (whole, rest) = S::chunks_mut(out);
-    // Loops and not `map`: this function has hundreds of instances, and each closure in it makes several more.
-    let mut registers_of: [&[S::Array]; I] = [&[]; I];
+    let (mut starts, mut tails): ([&[S::Array]; I], [&[f32]; I]) = ([&[]; I], [&[]; I]);
     for i in 0..I {
-        registers_of[i] = S::chunks(ins[i]).0;
+        (starts[i], tails[i]) = S::chunks(ins[i]);
     }
-    registers(s, whole, registers_of, &f);
+    f(whole, starts);
     if rest.is_empty() {
         return;
     }
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
-            for i in 0..I {
-                if let Some(to) = S::chunks_mut(&mut x[i]).0.first_mut() {
-                    s.store(s.load_partial(S::chunks(ins[i]).1), to);
-                }
-            }
-            let mut padded: [&[S::Array]; I] = [&[]; I];
-            for i in 0..I {
-                padded[i] = S::chunks(&x[i]).0;
-            }
-            if let Some((y, _)) = S::chunks_mut(&mut y).0.split_first_chunk_mut::<1>() {
-                registers(s, y, padded, &f);
-                s.store_partial(s.load(&y[0]), rest);
-            }
-        },
-    );
+    let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
+    for i in 0..I {
+        for (to, from) in x[i].iter_mut().zip(tails[i]) {
+            *to = *from;
+        }
+    }
+    let mut padded: [&[S::Array]; I] = [&[]; I];
+    for i in 0..I {
+        padded[i] = S::chunks(&x[i]).0.get(..1).unwrap_or_default();
+    }
+    f(S::chunks_mut(&mut y).0.get_mut(..1).unwrap_or_default(), padded);
+    for (to, from) in rest.iter_mut().zip(&y) {
+        *to = *from;
+    }
 }
 
 #[inline(never)]

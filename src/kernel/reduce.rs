@@ -1,6 +1,7 @@
 //! Reductions in one fixed order: element i goes to virtual lane i mod 16; [`Simd::fold`] folds the lanes 8, 4, 2, 1.
 
 use crate::simd::{Simd, VIRTUAL_LANES};
+use core::ops::Deref;
 
 /// One pass that writes and reduces: `(outs, lanes) = f(outs, ins, lanes)`, where `lanes` are `A` accumulators for
 /// each virtual lane that start at `start`. Elements that are not there touch no accumulator.
@@ -14,71 +15,93 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
 ) -> [S::Wide; A] {
     // Without accumulators there is no lane to choose, and the loop need not be unrolled over them.
     let registers = if A == 0 { 1 } else { VIRTUAL_LANES / S::LANES };
-    let mut lanes = start.map(|x| s.wide(s.splat(x)));
-    let outs = outs.map(S::chunks_mut);
-    let ins = ins.map(S::chunks);
-    let whole = outs.iter().map(|out| out.0.len()).chain(ins.iter().map(|x| x.0.len())).min().unwrap_or(0);
+    let mut lanes = [s.wide(s.splat(0.0)); A];
+    for a in 0..A {
+        lanes[a] = s.wide(s.splat(start[a]));
+    }
+    let len = shortest(&ins).min(shortest(&outs));
+    let (whole, rest) = (len / S::LANES, len % S::LANES);
     let mut c = 0;
     while c < whole {
         for j in 0..registers {
             if c == whole {
                 break;
             }
-            let (mut old, mut x) = ([s.splat(0.0); O], [s.splat(0.0); I]);
-            for o in 0..O {
-                if let Some(from) = outs[o].0.get(c) {
-                    old[o] = s.load(from);
-                }
-            }
-            for i in 0..I {
-                if let Some(from) = ins[i].0.get(c) {
-                    x[i] = s.load(from);
-                }
-            }
-            let mut before = [s.splat(0.0); A];
-            for a in 0..A {
-                before[a] = lanes[a].as_ref()[j];
-            }
-            let (new, sums) = f(old, x, before);
+            let before = registers_at::<S, A>(s, &lanes, j);
+            let (new, sums) = f(load_at(s, &outs, c), load_at(s, &ins, c), before);
             for a in 0..A {
                 lanes[a].as_mut()[j] = sums[a];
             }
             for o in 0..O {
-                if let Some(to) = outs[o].0.get_mut(c) {
+                if let Some(to) = S::chunks_mut(outs[o]).0.get_mut(c) {
                     s.store(new[o], to);
                 }
             }
             c += 1;
         }
     }
-    let rest = outs.first().map_or(0, |out| out.1.len()).max(ins.first().map_or(0, |x| x.1.len()));
     if S::LANES > 1 && rest > 0 {
-        let old = core::array::from_fn(
-            #[inline(always)]
-            |o| s.load_partial(outs[o].1),
-        );
-        let x = core::array::from_fn(
-            #[inline(always)]
-            |i| s.load_partial(ins[i].1),
-        );
+        let (old, x) = (load_rest(s, &outs), load_rest(s, &ins));
         // A loop over constants: an index known only at run time would keep the lanes in memory.
         for j in 0..registers {
             if j == whole % registers {
-                let mut before = [s.splat(0.0); A];
-                for a in 0..A {
-                    before[a] = lanes[a].as_ref()[j];
-                }
+                let before = registers_at::<S, A>(s, &lanes, j);
                 let (new, sums) = f(old, x, before);
                 for a in 0..A {
                     lanes[a].as_mut()[j] = s.select(s.first(rest), sums[a], before[a]);
                 }
                 for o in 0..O {
-                    s.store_partial(new[o], outs[o].1);
+                    s.store_partial(new[o], S::chunks_mut(outs[o]).1);
                 }
             }
         }
     }
     lanes
+}
+
+// Parts of `map_reduce` that do not know its `f`: that one has hundreds of instances. Loops and not `map` on arrays,
+// each of which makes several more.
+
+/// The length of the shortest; nothing is shorter than no slice.
+#[inline(always)]
+fn shortest<X: Deref<Target = [f32]>, const N: usize>(xs: &[X; N]) -> usize {
+    let mut len = usize::MAX;
+    for x in xs {
+        len = len.min(x.len());
+    }
+    len
+}
+
+/// Register `c` of each.
+#[inline(always)]
+fn load_at<S: Simd, X: Deref<Target = [f32]>, const N: usize>(s: S, xs: &[X; N], c: usize) -> [S::F32; N] {
+    let mut values = [s.splat(0.0); N];
+    for i in 0..N {
+        if let Some(from) = S::chunks(&xs[i]).0.get(c) {
+            values[i] = s.load(from);
+        }
+    }
+    values
+}
+
+/// What follows the whole registers of each.
+#[inline(always)]
+fn load_rest<S: Simd, X: Deref<Target = [f32]>, const N: usize>(s: S, xs: &[X; N]) -> [S::F32; N] {
+    let mut values = [s.splat(0.0); N];
+    for i in 0..N {
+        values[i] = s.load_partial(S::chunks(&xs[i]).1);
+    }
+    values
+}
+
+/// Register `j` of each accumulator.
+#[inline(always)]
+fn registers_at<S: Simd, const A: usize>(s: S, lanes: &[S::Wide; A], j: usize) -> [S::F32; A] {
+    let mut values = [s.splat(0.0); A];
+    for a in 0..A {
+        values[a] = lanes[a].as_ref()[j];
+    }
+    values
 }
 
 /// `out[j] = sum over rows of x[row][j]`, rows in order from 0. *Writes* `out`.

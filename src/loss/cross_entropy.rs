@@ -83,8 +83,26 @@ pub(crate) fn check_labels(labels: &[i32], classes: usize) -> Result<()> {
 const BLOCK: usize = VIRTUAL_LANES;
 
 /// The sum of the rows' losses. *Writes* them to `each` and `factor` times their gradient to `dlogits`.
-#[inline(always)]
+///
+/// Out of line: this loss and the nets share it.
+#[inline(never)]
 pub(crate) fn cross_entropy_rows<S: Simd>(
+    s: S,
+    logits: &[f32],
+    labels: &[i32],
+    classes: usize,
+    factor: f32,
+    each: Option<&mut [f32]>,
+    dlogits: Option<&mut [f32]>,
+) -> f32 {
+    s.vectorize(
+        #[inline(always)]
+        move || rows_inline(s, logits, labels, classes, factor, each, dlogits),
+    )
+}
+
+#[inline(always)]
+fn rows_inline<S: Simd>(
     s: S,
     logits: &[f32],
     labels: &[i32],

@@ -97,20 +97,21 @@ impl Place<'_> {
 #[inline(always)]
 pub(super) fn load_row<S: Simd, const V: usize>(s: S, row: &[f32]) -> [S::F32; V] {
     let (whole, rest) = S::chunks(row);
+    let mut values = [s.splat(0.0); V];
     if let Some(whole) = whole.first_chunk::<V>() {
-        return core::array::from_fn(
-            #[inline(always)]
-            |v| s.load(&whole[v]),
-        );
+        for v in 0..V {
+            values[v] = s.load(&whole[v]);
+        }
+        return values;
     }
-    core::array::from_fn(
-        #[inline(always)]
-        |v| match whole.get(v) {
+    for v in 0..V {
+        values[v] = match whole.get(v) {
             Some(x) => s.load(x),
             None if v == whole.len() => s.load_partial(rest),
             None => s.splat(0.0),
-        },
-    )
+        };
+    }
+    values
 }
 
 /// `V` registers into a row that may end before they do.

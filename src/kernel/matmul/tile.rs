@@ -56,47 +56,49 @@ pub(super) struct Job<'a> {
 pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
     match job.place.columns.div_ceil(S::LANES) {
         1 => fixed_panel::<S, 1>(s, job, c),
-        2 if S::TILE_REGISTERS >= 2 => fixed_panel::<S, 2>(s, job, c),
-        3 if S::TILE_REGISTERS >= 3 => fixed_panel::<S, 3>(s, job, c),
+        2 if const { S::TILE_REGISTERS >= 2 } => fixed_panel::<S, 2>(s, job, c),
+        3 if const { S::TILE_REGISTERS >= 3 } => fixed_panel::<S, 3>(s, job, c),
         _ => {}
     }
 }
 
-/// Out of line: every product of the crate shares these kernels, and their loops get all registers.
 #[inline(never)]
 fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
+    let mut row = 0;
+    for height in Tiles::of::<S>(job.rows.len).iter() {
+        let (c, row_of_a) = (c.get_mut(row * job.place.stride..).unwrap_or_default(), job.rows.start + row);
+        // `const`: a tile that this level does not have is not even compiled.
+        macro_rules! pick {
+            ($($rows:literal)*) => {
+                match height {
+                    $($rows if const { $rows <= S::TILE_ROWS } => tile::<S, $rows, V>(s, job, row_of_a, c),)*
+                    _ => {}
+                }
+            };
+        }
+        pick!(1 2 3 4 5 6 7 8 9);
+        row += height;
+    }
+}
+
+/// A function of its own: every product of the crate shares these kernels, their loops get all registers, and LLVM's
+/// work on several tiles in one function would grow faster than their number.
+#[inline(never)]
+fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: Job, row: usize, c: &mut [f32]) {
     s.vectorize(
         #[inline(always)]
         move || {
-            let mut row = 0;
-            for height in Tiles::of::<S>(job.rows.len).iter() {
-                let (c, row_of_a) = (c.get_mut(row * job.place.stride..).unwrap_or_default(), job.rows.start + row);
-                macro_rules! pick {
-                    ($($rows:literal)*) => {
-                        match height {
-                            $($rows if $rows <= S::TILE_ROWS => tile::<S, $rows, V>(s, job, row_of_a, c),)*
-                            _ => {}
-                        }
-                    };
-                }
-                pick!(1 2 3 4 5 6 7 8 9);
-                row += height;
+            let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
+            let mut sums = [[s.splat(0.0); V]; R];
+            job.place.begin(s, c, &mut sums);
+            if job.a.transposed {
+                columns_times(s, job, row, b, &mut sums);
+            } else {
+                rows_times(s, job, row, b, &mut sums);
             }
+            job.place.end(s, c, &sums);
         },
     );
-}
-
-#[inline(always)]
-fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: Job, row: usize, c: &mut [f32]) {
-    let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
-    let mut sums = [[s.splat(0.0); V]; R];
-    job.place.begin(s, c, &mut sums);
-    if job.a.transposed {
-        columns_times(s, job, row, b, &mut sums);
-    } else {
-        rows_times(s, job, row, b, &mut sums);
-    }
-    job.place.end(s, c, &sums);
 }
 
 #[inline(always)]
@@ -112,13 +114,7 @@ fn columns_times<S: Simd, const R: usize, const V: usize>(
     let mut rest = job.a.data.get(job.depth * job.a.stride + row..).unwrap_or_default();
     for b in b {
         if let Some(a) = rest.first_chunk::<R>() {
-            step(
-                s,
-                #[inline(always)]
-                |i| a[i],
-                b,
-                &mut acc,
-            );
+            step(s, a, b, &mut acc);
         }
         rest = rest.get(job.a.stride..).unwrap_or_default();
     }
@@ -134,69 +130,66 @@ fn rows_times<S: Simd, const R: usize, const V: usize>(
     sums: &mut Sums<S, R, V>,
 ) {
     let mut acc = *sums;
-    let rows: [&[f32]; R] = core::array::from_fn(
-        #[inline(always)]
-        |i| job.a.data.get((row + i) * job.a.stride + job.depth..).unwrap_or_default(),
-    );
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for i in 0..R {
+        rows[i] = job.a.data.get((row + i) * job.a.stride + job.depth..).unwrap_or_default();
+    }
     let (chunks, last) = b.as_chunks::<CHUNK>();
     for (chunk, b) in chunks.iter().enumerate() {
-        let lines = rows.map(
-            #[inline(always)]
-            |row| row.as_chunks::<CHUNK>().0.get(chunk).unwrap_or(&[0.0; CHUNK]),
-        );
+        let lines = lines(&rows, chunk);
         for p in 0..CHUNK {
-            step(
-                s,
-                #[inline(always)]
-                |i| lines[i][p],
-                &b[p],
-                &mut acc,
-            );
+            step(s, &column(&lines, p), &b[p], &mut acc);
         }
     }
-    let lines = rows.map(
-        #[inline(always)]
-        |row| row.as_chunks::<CHUNK>().0.get(chunks.len()),
-    );
-    if lines.iter().all(Option::is_some) {
-        // The rows go on beyond the depth: one check is enough here too.
-        let lines = lines.map(
-            #[inline(always)]
-            |line| line.unwrap_or(&[0.0; CHUNK]),
-        );
-        for (p, b) in last.iter().enumerate() {
-            step(
-                s,
-                #[inline(always)]
-                |i| lines[i][p % CHUNK],
-                b,
-                &mut acc,
-            );
+    if !last.is_empty() {
+        let mut copies = [[0.0; CHUNK]; R];
+        let mut lines = lines(&rows, chunks.len());
+        // One check is enough here too: the rows go on beyond the depth, or what is left of them is copied.
+        if rows.iter().any(|row| row.len() < (chunks.len() + 1) * CHUNK) {
+            for i in 0..R {
+                copy_start(s, rows[i].get(chunks.len() * CHUNK..).unwrap_or_default(), &mut copies[i]);
+            }
+            lines = copies.each_ref();
         }
-    } else {
-        for (p, b) in (chunks.len() * CHUNK..).zip(last) {
-            step(
-                s,
-                #[inline(always)]
-                |i| rows[i].get(p).copied().unwrap_or_default(),
-                b,
-                &mut acc,
-            );
+        for (p, b) in last.iter().enumerate() {
+            step(s, &column(&lines, p % CHUNK), b, &mut acc);
         }
     }
     *sums = acc;
 }
 
-/// `sums[i][v] += a(i) * b[v]`
+/// The rows' chunks with that number; zeros where a row ends before.
 #[inline(always)]
-fn step<S: Simd, const R: usize, const V: usize>(
-    s: S,
-    a: impl Fn(usize) -> f32,
-    b: &[S::Array; V],
-    sums: &mut Sums<S, R, V>,
-) {
+fn lines<'a, const R: usize>(rows: &[&'a [f32]; R], chunk: usize) -> [&'a [f32; CHUNK]; R] {
+    let mut lines = [&[0.0; CHUNK]; R];
     for i in 0..R {
-        let x = s.splat(a(i));
+        lines[i] = rows[i].as_chunks::<CHUNK>().0.get(chunk).unwrap_or(&[0.0; CHUNK]);
+    }
+    lines
+}
+
+/// *Writes* the start of a row and zeros after it.
+#[inline(always)]
+fn copy_start<S: Simd>(s: S, row: &[f32], to: &mut [f32; CHUNK]) {
+    for (i, to) in S::chunks_mut(to).0.iter_mut().enumerate() {
+        s.store(s.load_partial(row.get(i * S::LANES..).unwrap_or_default()), to);
+    }
+}
+
+#[inline(always)]
+fn column<const R: usize>(lines: &[&[f32; CHUNK]; R], p: usize) -> [f32; R] {
+    let mut a = [0.0; R];
+    for i in 0..R {
+        a[i] = lines[i][p];
+    }
+    a
+}
+
+/// `sums[i][v] += a[i] * b[v]`
+#[inline(always)]
+fn step<S: Simd, const R: usize, const V: usize>(s: S, a: &[f32; R], b: &[S::Array; V], sums: &mut Sums<S, R, V>) {
+    for i in 0..R {
+        let x = s.splat(a[i]);
         for v in 0..V {
             sums[i][v] = s.mul_add(x, s.load(&b[v]), sums[i][v]);
         }
