@@ -8,7 +8,7 @@
 
 use super::piecewise::{leaky, leaky_gradient};
 use crate::error::Result;
-use crate::kernel::{map, map_reduce};
+use crate::kernel::{map, map_reduce, total};
 use crate::shape::{check_len, check_rows};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
@@ -99,11 +99,7 @@ fn backward_kernel<S: Simd>(s: S, x: &[f32], slopes: &[f32], dy: &[f32], dx: &mu
             #[inline(always)]
             |_, [x, dy], [sum]| ([leaky_gradient(s, x, slope, dy)], [s.add(sum, slope_gradient(s, x, dy))]),
         );
-        *dslope = s.fold(
-            sums,
-            #[inline(always)]
-            |a, b| s.add(a, b),
-        );
+        *dslope = total(s, sums);
         return;
     }
     dslopes.fill(0.0);

@@ -4,7 +4,7 @@
 //! to 0 meets a finite one: no NaN where the limit is finite.
 
 use super::piecewise::above_infinity;
-use crate::math::{exp, expm1, normal_cdf, sigmoid, softplus as unit_softplus, tanh};
+use crate::math::{exp, expm1, normal_cdf, polynomial, sigmoid, softplus as unit_softplus, tanh};
 use crate::simd::Simd;
 
 /// Beyond this `x` on either side every derivative here is 0 or 1, and the factor that makes it so is exactly 0.
@@ -61,13 +61,8 @@ const TANHSHRINK: [f32; 8] = [
 #[inline(always)]
 pub(super) fn tanhshrink<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let x2 = s.mul(x, x);
-    let [.., last] = TANHSHRINK;
-    let mut p = s.splat(last);
-    for c in TANHSHRINK.iter().rev().skip(1) {
-        p = s.mul_add(p, x2, s.splat(*c));
-    }
     // Adding 0 makes -0 the 0 that the difference would be.
-    let near = s.mul_add(s.mul(x, x2), p, s.splat(0.0));
+    let near = s.mul_add(s.mul(x, x2), polynomial(s, x2, &TANHSHRINK), s.splat(0.0));
     s.select(s.lt(s.abs(x), s.splat(1.0)), near, s.sub(x, tanh(s, x)))
 }
 
@@ -146,7 +141,7 @@ const GELU_TANH: [f32; 2] = [1.595_769_2, 7.135_481_4e-2];
 /// `x (1 + tanh u) / 2 = x sigmoid(2 u)`, with `u = sqrt(2 / pi) (x + 0.044715 x^3)`.
 #[inline(always)]
 pub(super) fn gelu_tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    let [linear, cubic] = GELU_TANH.map(|c| s.splat(c));
+    let (linear, cubic) = (s.splat(GELU_TANH[0]), s.splat(GELU_TANH[1]));
     let u2 = s.mul(x, s.mul_add(cubic, s.mul(x, x), linear));
     s.mul(above_infinity(s, x), sigmoid(s, u2))
 }
@@ -154,7 +149,7 @@ pub(super) fn gelu_tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
 /// y = x sigmoid(w), w = 2 u: dx = dy sigmoid(w) (1 + x sigmoid(-w) dw/dx).
 #[inline(always)]
 pub(super) fn gelu_tanh_gradient<S: Simd>(s: S, x: S::F32, dy: S::F32) -> S::F32 {
-    let [linear, cubic] = GELU_TANH.map(|c| s.splat(c));
+    let (linear, cubic) = (s.splat(GELU_TANH[0]), s.splat(GELU_TANH[1]));
     let x = near(s, x);
     let x2 = s.mul(x, x);
     let (sigmoid, rest) = sigmoids(s, s.mul(x, s.mul_add(cubic, x2, linear)));

@@ -6,6 +6,7 @@ use core::ops::Deref;
 /// One pass that writes and reduces: `(outs, lanes) = f(outs, ins, lanes)`, where `lanes` are `A` accumulators for
 /// each virtual lane that start at `start`. Elements that are not there touch no accumulator.
 #[inline(always)]
+#[expect(clippy::needless_pass_by_value, reason = "`outs` are written")]
 pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize>(
     s: S,
     outs: [&mut [f32]; O],
@@ -57,6 +58,16 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
         }
     }
     lanes
+}
+
+/// The sum of the virtual lanes.
+#[inline(always)]
+pub(crate) fn total<S: Simd>(s: S, lanes: S::Wide) -> f32 {
+    s.fold(
+        lanes,
+        #[inline(always)]
+        |a, b| s.add(a, b),
+    )
 }
 
 // Parts of `map_reduce` that do not know its `f`: that one has hundreds of instances. Loops and not `map` on arrays,

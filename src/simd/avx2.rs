@@ -213,8 +213,12 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn square(self, f: impl FnMut(usize) -> __m256) -> [__m256; 8] {
-        core::array::from_fn(f)
+    fn square(self, mut f: impl FnMut(usize) -> __m256) -> [__m256; 8] {
+        let mut block = [self.splat(0.0); 8];
+        for i in 0..8 {
+            block[i] = f(i);
+        }
+        block
     }
     #[inline(always)]
     fn wide(self, value: __m256) -> [__m256; 2] {

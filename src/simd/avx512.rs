@@ -201,8 +201,12 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn square(self, f: impl FnMut(usize) -> __m512) -> [__m512; 16] {
-        core::array::from_fn(f)
+    fn square(self, mut f: impl FnMut(usize) -> __m512) -> [__m512; 16] {
+        let mut block = [self.splat(0.0); 16];
+        for i in 0..16 {
+            block[i] = f(i);
+        }
+        block
     }
     #[inline(always)]
     fn wide(self, value: __m512) -> [__m512; 1] {

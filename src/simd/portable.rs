@@ -199,8 +199,12 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         *block = f32x4::transpose(*block);
     }
     #[inline(always)]
-    fn square(self, f: impl FnMut(usize) -> f32x4) -> [f32x4; 4] {
-        core::array::from_fn(f)
+    fn square(self, mut f: impl FnMut(usize) -> f32x4) -> [f32x4; 4] {
+        let mut block = [self.splat(0.0); 4];
+        for i in 0..4 {
+            block[i] = f(i);
+        }
+        block
     }
     #[inline(always)]
     fn wide(self, value: f32x4) -> [f32x4; 4] {

@@ -197,8 +197,8 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
     #[inline(always)]
     fn transpose(self, _: &mut [f32; 1]) {}
     #[inline(always)]
-    fn square(self, f: impl FnMut(usize) -> f32) -> [f32; 1] {
-        core::array::from_fn(f)
+    fn square(self, mut f: impl FnMut(usize) -> f32) -> [f32; 1] {
+        [f(0)]
     }
     #[inline(always)]
     fn wide(self, value: f32) -> [f32; VIRTUAL_LANES] {

@@ -51,7 +51,7 @@ pub(crate) const fn scratch_len([m, n, k]: [usize; 3], transpose_a: bool) -> usi
 /// Rows and depth of a block of A.
 const fn a_block(m: usize, k: usize) -> [usize; 2] {
     let depth = even_part(k, A_DEPTH, LINE);
-    [even_part(m, A_FLOATS / depth, 1), depth]
+    [even_part(m, A_FLOATS / max(depth, 1), 1), depth]
 }
 
 /// Whether A is worth packing: its columns would be read again and again, a few floats of a cache line at a time.
@@ -79,7 +79,7 @@ const fn even_part(total: usize, most: usize, unit: usize) -> usize {
         return max(total.next_multiple_of(unit), 1);
     }
     let parts = total.div_ceil(max(most, 1));
-    total.div_ceil(parts).next_multiple_of(unit)
+    total.div_ceil(max(parts, 1)).next_multiple_of(unit)
 }
 
 /// C = alpha A B from `start`, and then `ending` once for each finished stretch of a row of C, while it is in cache:

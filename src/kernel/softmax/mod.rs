@@ -10,7 +10,7 @@ mod online;
 mod row;
 mod rows;
 
-pub(crate) use row::{row_exp, row_exp_rest, row_max, scale, total};
+pub(crate) use row::{row_exp, row_exp_rest, row_max, scale};
 
 use crate::error::{Error, Result};
 use crate::shape::{check_len, check_rows};
@@ -79,8 +79,11 @@ impl<const I: usize> Source for [&[f32]; I] {
 /// Each slice's first `at` elements, and the others.
 #[inline(always)]
 fn split<const I: usize>(ins: [&[f32]; I], at: usize) -> ([&[f32]; I], [&[f32]; I]) {
-    let parts = ins.map(|x| x.split_at_checked(at).unwrap_or_default());
-    (parts.map(|part| part.0), parts.map(|part| part.1))
+    let (mut first, mut others): ([&[f32]; I], [&[f32]; I]) = ([&[]; I], [&[]; I]);
+    for i in 0..I {
+        (first[i], others[i]) = ins[i].split_at_checked(at).unwrap_or_default();
+    }
+    (first, others)
 }
 
 /// Checks, then softmax of `sign * x`.

@@ -6,7 +6,7 @@
 
 use super::exponent::{Exponent, Plain};
 use crate::kernel::map::map;
-use crate::kernel::reduce::map_reduce;
+use crate::kernel::reduce::{map_reduce, total};
 use crate::math::exp;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
@@ -18,11 +18,10 @@ const SIDE_BY_SIDE: usize = 4;
 pub(crate) fn key_max<S: Simd, E: Exponent>(s: S, e: E, x: &[f32]) -> f32 {
     let quarter = x.len() / SIDE_BY_SIDE / VIRTUAL_LANES * VIRTUAL_LANES;
     let mut rest = x;
-    let quarters = [(); SIDE_BY_SIDE].map(|()| {
-        let (first, others) = rest.split_at_checked(quarter).unwrap_or_default();
-        rest = others;
-        first
-    });
+    let mut quarters: [&[f32]; SIDE_BY_SIDE] = [&[]; SIDE_BY_SIDE];
+    for part in &mut quarters {
+        (*part, rest) = rest.split_at_checked(quarter).unwrap_or_default();
+    }
     let lanes = map_reduce(
         s,
         [],
@@ -113,16 +112,6 @@ pub(super) fn exp_parts<S: Simd, E: Exponent, const O: usize, const I: usize>(
         },
     );
     Parts { ones: total(s, ones), others: total(s, others) }
-}
-
-/// The sum of the virtual lanes.
-#[inline(always)]
-pub(crate) fn total<S: Simd>(s: S, lanes: S::Wide) -> f32 {
-    s.fold(
-        lanes,
-        #[inline(always)]
-        |a, b| s.add(a, b),
-    )
 }
 
 /// The largest element; NaN only where all are. `-inf` of an empty row.
