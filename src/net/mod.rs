@@ -17,6 +17,7 @@ use crate::shape::{check_at_least, check_len, check_rows};
 use crate::{dispatch, simd};
 use pass::Buffers;
 use rand_core::Rng;
+use stage::Totals;
 
 /// A layer of a [`Sequential`] net.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,6 +98,7 @@ impl Layer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sequential<'a> {
     layers: &'a [Layer],
+    totals: Totals,
 }
 
 /// A constant [`Sequential`]: layers that do not chain fail to compile.
@@ -150,7 +152,7 @@ impl<'a> Sequential<'a> {
             rest = others;
             layer += 1;
         }
-        Ok(Self { layers })
+        Ok(Self { layers, totals: Totals::of(layers) })
     }
 
     /// The layers.
@@ -279,7 +281,7 @@ impl<'a> Sequential<'a> {
     /// # Errors
     /// [`Error::Length`] where `scratch` is too short for that batch.
     pub fn output<'s>(&self, scratch: &'s [f32], batch: usize) -> Result<&'s [f32]> {
-        let end = self.stages().fold(0usize, |sum, stage| sum.saturating_add(stage.outputs)).saturating_mul(batch);
+        let end = self.outputs_len().saturating_mul(batch);
         let start = end.saturating_sub(self.output_len().saturating_mul(batch));
         scratch.get(start..end).ok_or(Error::Length { argument: "scratch", expected: end, found: scratch.len() })
     }

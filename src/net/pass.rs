@@ -23,11 +23,9 @@ pub(super) struct Buffers<'s> {
 
 impl<'s> Buffers<'s> {
     pub(super) fn new(net: &Sequential, batch: usize, scratch: &'s mut [f32]) -> Self {
-        let end =
-            net.stages().last().map_or([0, 0], |last| [last.before + last.outputs, last.kept_before + last.kept()]);
-        let [even, odd] = net.widest();
-        let (outputs, rest) = cut(scratch, batch * end[0]);
-        let (kept, rest) = cut(rest, batch * end[1]);
+        let [even, odd] = net.totals.widest;
+        let (outputs, rest) = cut(scratch, batch * net.outputs_len());
+        let (kept, rest) = cut(rest, batch * net.kept_len());
         let (even, rest) = cut(rest, batch * even);
         let (odd, products) = cut(rest, batch * odd);
         Self { outputs, kept, gradients: [even, odd], products }
@@ -180,11 +178,11 @@ pub(super) fn infer<S: Simd>(
     out: &mut [f32],
     scratch: &mut [f32],
 ) {
-    let [even, odd] = net.widest();
+    let [even, odd] = net.totals.widest;
     let (even, rest) = cut(scratch, batch * even);
     let (odd, products) = cut(rest, batch * odd);
     let mut hidden = [even, odd];
-    let last = net.stages().count().saturating_sub(1);
+    let last = net.stages_back().next().map_or(0, |last| last.index);
     let mut inputs = net.input_len();
     for stage in net.stages() {
         let (y, before) = pair(&mut hidden, stage.index);
@@ -220,14 +218,15 @@ fn backward_stages<S: Simd>(
     grads: &mut [f32],
     mut buffers: Buffers,
 ) {
-    for index in (0..net.stages().count()).rev() {
-        let Some(stage) = net.stages().nth(index) else { return };
-        let before = index.checked_sub(1).and_then(|before| net.stages().nth(before));
+    let mut stages = net.stages_back();
+    let mut next = stages.next();
+    while let Some(stage) = next {
+        let before = stages.next();
         let x = match before {
             Some(before) => part(buffers.outputs, batch * before.before, batch * before.outputs),
             None => x,
         };
-        let (dy, dx) = pair(&mut buffers.gradients, index);
+        let (dy, dx) = pair(&mut buffers.gradients, stage.index);
         let (dy, _) = cut(dy, batch * stage.outputs);
         if let Some(dense) = stage.dense {
             let (_, dparams) = cut(grads, stage.params);
@@ -238,6 +237,7 @@ fn backward_stages<S: Simd>(
             let saved = before.saved(batch, buffers.outputs, buffers.kept);
             stage.backward_input(s, before, params, saved, [dy, dx], buffers.products);
         }
+        next = before;
     }
 }
 
@@ -245,7 +245,7 @@ fn backward_stages<S: Simd>(
 type Last<'b> = (Stage, [&'b [f32]; 2], &'b mut [f32]);
 
 fn last<'b>(net: Sequential, batch: usize, buffers: &'b mut Buffers) -> Option<Last<'b>> {
-    let stage = net.stages().last()?;
+    let stage = net.stages_back().next()?;
     let y = part(buffers.outputs, batch * stage.before, batch * stage.outputs);
     let saved = stage.saved(batch, buffers.outputs, buffers.kept);
     let (dy, _) = pair(&mut buffers.gradients, stage.index);

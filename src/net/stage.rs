@@ -5,9 +5,11 @@ use crate::activation::Activation;
 use crate::dense::Dense;
 
 /// One step of a pass. Layers after each other with nothing dense between them become stages of their own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stage {
     pub index: usize,
+    /// The number of its first layer.
+    layer: usize,
     pub dense: Option<Dense>,
     pub activation: Option<Activation>,
     pub outputs: usize,
@@ -30,6 +32,15 @@ impl Stage {
     }
 }
 
+/// What a walk over all stages finds: made once with the net, so that no call to a small one spends its time on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Totals {
+    /// The stage that would follow the last one.
+    end: Stage,
+    /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
+    pub widest: [usize; 2],
+}
+
 /// Walks the layers; a `const fn` cannot use an iterator.
 #[derive(Clone, Debug)]
 pub(super) struct Stages<'a> {
@@ -37,7 +48,21 @@ pub(super) struct Stages<'a> {
     next: Stage,
 }
 
-impl Stages<'_> {
+impl<'a> Stages<'a> {
+    const fn new(layers: &'a [Layer]) -> Self {
+        let next = Stage {
+            index: 0,
+            layer: 0,
+            dense: None,
+            activation: None,
+            outputs: 0,
+            params: 0,
+            before: 0,
+            kept_before: 0,
+        };
+        Stages { layers, next }
+    }
+
     const fn step(&mut self) -> Option<Stage> {
         let (dense, rest) = match self.layers {
             [Layer::Dense(dense), rest @ ..] => (Some(*dense), rest),
@@ -48,23 +73,20 @@ impl Stages<'_> {
             [Layer::Activation(activation), rest @ ..] => (Some(*activation), rest),
             _ => (None, rest),
         };
-        let outputs = match dense {
-            Some(dense) => dense.outputs,
-            None => self.next.outputs,
+        let (outputs, params) = match dense {
+            Some(dense) => (dense.outputs, dense.param_len()),
+            None => (self.next.outputs, 0),
         };
         let stage = Stage { dense, activation, outputs, ..self.next };
-        let params = match dense {
-            Some(dense) => dense.param_len(),
-            None => 0,
-        };
-        self.layers = rest;
         self.next = Stage {
             index: stage.index + 1,
+            layer: stage.layer + self.layers.len() - rest.len(),
             params: stage.params.saturating_add(params),
             before: stage.before.saturating_add(outputs),
             kept_before: stage.kept_before.saturating_add(stage.kept()),
             ..stage
         };
+        self.layers = rest;
         Some(stage)
     }
 }
@@ -81,10 +103,54 @@ const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
+impl Totals {
+    pub(super) const fn of(layers: &[Layer]) -> Self {
+        let mut stages = Stages::new(layers);
+        let mut widest = [0; 2];
+        while let Some(stage) = stages.step() {
+            let widest = &mut widest[stage.index % 2];
+            *widest = max(*widest, stage.outputs);
+        }
+        Self { end: stages.next, widest }
+    }
+}
+
 impl<'a> Sequential<'a> {
     pub(super) const fn stages(&self) -> Stages<'a> {
-        let next = Stage { index: 0, dense: None, activation: None, outputs: 0, params: 0, before: 0, kept_before: 0 };
-        Stages { layers: self.layers, next }
+        Stages::new(self.layers)
+    }
+
+    /// The stages from the last to the first.
+    pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage> {
+        core::iter::successors(self.stage_before(self.totals.end), |stage| self.stage_before(*stage))
+    }
+
+    /// The stage before: layers pair up from behind as they do from the front.
+    fn stage_before(&self, stage: Stage) -> Option<Stage> {
+        let all = self.layers.get(..stage.layer)?;
+        let (activation, rest) = match all {
+            [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
+            _ => (None, all),
+        };
+        let (dense, rest) = match rest {
+            [rest @ .., Layer::Dense(dense)] => (Some(*dense), rest),
+            _ => (None, rest),
+        };
+        let (outputs, params) = match dense {
+            Some(dense) => (dense.outputs, dense.param_len()),
+            None => (width(rest)?, 0),
+        };
+        let before = Stage {
+            index: stage.index.checked_sub(1)?,
+            layer: rest.len(),
+            dense,
+            activation,
+            outputs,
+            params: stage.params.saturating_sub(params),
+            before: stage.before.saturating_sub(outputs),
+            kept_before: stage.kept_before,
+        };
+        Some(Stage { kept_before: stage.kept_before.saturating_sub(before.kept()), ..before })
     }
 
     /// Width of a row of the input.
@@ -99,30 +165,36 @@ impl<'a> Sequential<'a> {
     /// Width of a row of the output.
     #[must_use]
     pub const fn output_len(&self) -> usize {
-        let mut stages = self.stages();
-        while stages.step().is_some() {}
-        stages.next.outputs
+        self.totals.end.outputs
     }
 
     /// Number of parameters, and of gradients.
     #[must_use]
     pub const fn param_len(&self) -> usize {
-        let mut stages = self.stages();
-        while stages.step().is_some() {}
-        stages.next.params
+        self.totals.end.params
+    }
+
+    /// Widths of all stages' outputs together.
+    pub(super) const fn outputs_len(&self) -> usize {
+        self.totals.end.before
+    }
+
+    /// Widths of what is kept for the activations.
+    pub(super) const fn kept_len(&self) -> usize {
+        self.totals.end.kept_before
     }
 
     /// Floats of scratch that [`forward`](Self::forward) needs for `batch` rows.
     #[must_use]
     pub const fn forward_scratch_len(&self, batch: usize) -> usize {
-        let mut stages = self.stages();
-        let mut products = 0;
-        while let Some(stage) = stages.step() {
-            if let Some(dense) = stage.dense {
+        let (mut layers, mut products) = (self.layers, 0);
+        while let [layer, rest @ ..] = layers {
+            if let Layer::Dense(dense) = layer {
                 products = max(products, dense.forward_scratch_len(batch));
             }
+            layers = rest;
         }
-        let [even, odd] = self.widest();
+        let [even, odd] = self.totals.widest;
         products.saturating_add(batch.saturating_mul(even.saturating_add(odd)))
     }
 
@@ -131,30 +203,49 @@ impl<'a> Sequential<'a> {
     /// gradients, and what the matrix products pack.
     #[must_use]
     pub const fn train_scratch_len(&self, batch: usize) -> usize {
-        let mut stages = self.stages();
-        let (mut products, mut outputs) = (0, 0usize);
-        while let Some(stage) = stages.step() {
-            outputs = outputs.saturating_add(stage.outputs);
-            if let Some(dense) = stage.dense {
+        let (mut layers, mut products) = (self.layers, 0);
+        while let [layer, rest @ ..] = layers {
+            if let Layer::Dense(dense) = layer {
                 products = max(products, dense.scratch_len(batch));
             }
+            layers = rest;
         }
-        let [even, odd] = self.widest();
-        let rows = outputs.saturating_add(stages.next.kept_before).saturating_add(even).saturating_add(odd);
+        let [even, odd] = self.totals.widest;
+        let rows = self.outputs_len().saturating_add(self.kept_len()).saturating_add(even).saturating_add(odd);
         products.saturating_add(batch.saturating_mul(rows))
     }
+}
 
-    /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
-    pub(super) const fn widest(&self) -> [usize; 2] {
-        let mut stages = self.stages();
-        let (mut even, mut odd) = (0, 0);
-        while let Some(stage) = stages.step() {
-            if stage.index.is_multiple_of(2) {
-                even = max(even, stage.outputs);
-            } else {
-                odd = max(odd, stage.outputs);
-            }
+/// Outputs of the last dense layer.
+fn width(layers: &[Layer]) -> Option<usize> {
+    layers.iter().rev().find_map(|layer| match layer {
+        Layer::Dense(dense) => Some(dense.outputs),
+        Layer::Activation(_) => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::net::{Layer, Sequential};
+    use std::vec::Vec;
+
+    #[test]
+    fn backwards_the_stages_are_the_same() {
+        let layers = [
+            Layer::dense(3, 5),
+            Layer::relu(),
+            Layer::gelu(),
+            Layer::dense(5, 2),
+            Layer::dense(2, 7),
+            Layer::gelu(),
+            Layer::tanh(),
+            Layer::silu(),
+        ];
+        for end in 1..=layers.len() {
+            let net = Sequential::new(&layers[..end]).expect("they chain");
+            let mut back: Vec<_> = net.stages_back().collect();
+            back.reverse();
+            assert_eq!(back, net.stages().collect::<Vec<_>>());
         }
-        [even, odd]
     }
 }

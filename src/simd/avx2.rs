@@ -214,11 +214,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn square(self, mut f: impl FnMut(usize) -> __m256) -> [__m256; 8] {
-        let mut block = [self.splat(0.0); 8];
-        for i in 0..8 {
-            block[i] = f(i);
-        }
-        block
+        [f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)]
     }
     #[inline(always)]
     fn wide(self, value: __m256) -> [__m256; 2] {

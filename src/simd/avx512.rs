@@ -202,11 +202,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn square(self, mut f: impl FnMut(usize) -> __m512) -> [__m512; 16] {
-        let mut block = [self.splat(0.0); 16];
-        for i in 0..16 {
-            block[i] = f(i);
-        }
-        block
+        [f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)]
     }
     #[inline(always)]
     fn wide(self, value: __m512) -> [__m512; 1] {

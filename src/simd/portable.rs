@@ -200,11 +200,7 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
     }
     #[inline(always)]
     fn square(self, mut f: impl FnMut(usize) -> f32x4) -> [f32x4; 4] {
-        let mut block = [self.splat(0.0); 4];
-        for i in 0..4 {
-            block[i] = f(i);
-        }
-        block
+        [f(0), f(1), f(2), f(3)]
     }
     #[inline(always)]
     fn wide(self, value: f32x4) -> [f32x4; 4] {

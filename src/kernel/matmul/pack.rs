@@ -16,8 +16,8 @@ pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: 
                 let to = to.get_mut(row * stride..).unwrap_or_default();
                 let rows = rows.part(row, S::LANES);
                 for depth in (0..depths.len).step_by(S::LANES) {
-                    let block = load_columns(s, a, depths.part(depth, S::LANES), rows);
-                    store_rows(s, &block, rows.len, to.get_mut(depth..).unwrap_or_default(), stride);
+                    let to = to.get_mut(depth..).unwrap_or_default();
+                    transpose(s, a, depths.part(depth, S::LANES), rows, to, stride);
                 }
             }
         },
@@ -84,9 +84,8 @@ fn pack_b_transposed<S: Simd>(s: S, b: Operand, depths: Range, columns: Range, r
         let lanes = columns.part(v * S::LANES, S::LANES);
         for p in (0..depths.len).step_by(S::LANES) {
             let depths = depths.part(p, S::LANES);
-            let block = load_columns(s, b, lanes, depths);
             let to = to.get_mut((p * registers + v) * S::LANES..).unwrap_or_default();
-            store_rows(s, &block, depths.len, to, registers * S::LANES);
+            transpose(s, b, lanes, depths, to, registers * S::LANES);
         }
     }
 }
@@ -106,36 +105,50 @@ impl Range {
     }
 }
 
-/// Reads at most `LANES` stored rows of at most `LANES` floats as columns; what lies beyond is unspecified.
+/// *Writes* at most `LANES` columns of at most `LANES` stored rows as registers `stride` floats apart; lanes beyond the
+/// rows are unspecified.
 #[inline(always)]
-fn load_columns<S: Simd>(s: S, from: Operand, rows: Range, columns: Range) -> S::Square {
-    let mut at = rows.start * from.stride + columns.start;
-    let data = from.data.get(at..).unwrap_or_default();
-    let mut block = match s.load_block(data, from.stride) {
-        Some(block) if rows.len == S::LANES => block,
-        _ => s.square(
-            #[inline(always)]
-            |i| {
-                let row = if i < rows.len { from.data.get(at..).unwrap_or_default() } else { &[] };
-                at += from.stride;
-                // Lanes beyond `columns` may be read too: they end up in columns that are not used.
-                s.load_partial(row)
-            },
-        ),
-    };
-    s.transpose(&mut block);
-    block
-}
-
-/// *Writes* the first `rows` registers of a block, `stride` floats apart.
-#[inline(always)]
-fn store_rows<S: Simd>(s: S, block: &S::Square, rows: usize, to: &mut [f32], stride: usize) {
-    if rows == S::LANES && s.store_block(block, to, stride).is_some() {
-        return;
-    }
-    for (register, to) in block.as_ref().iter().zip(to.chunks_mut(stride.max(1))).take(rows) {
-        if let Some(to) = S::chunks_mut(to).0.first_mut() {
-            s.store(*register, to);
+fn transpose<S: Simd>(s: S, from: Operand, rows: Range, columns: Range, to: &mut [f32], stride: usize) {
+    let data = from.data.get(rows.start * from.stride + columns.start..).unwrap_or_default();
+    if rows.len == S::LANES
+        && columns.len == S::LANES
+        && let Some(mut block) = s.load_block(data, from.stride)
+    {
+        s.transpose(&mut block);
+        if s.store_block(&block, to, stride).is_some() {
+            return;
         }
     }
+    transpose_part(s, data, from.stride, [rows.len, columns.len], to, stride);
+}
+
+/// Out of line: an array that is indexed by a variable is memory, and the whole blocks of [`transpose`] are registers.
+#[inline(never)]
+fn transpose_part<S: Simd>(
+    s: S,
+    data: &[f32],
+    data_stride: usize,
+    [rows, columns]: [usize; 2],
+    to: &mut [f32],
+    stride: usize,
+) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            let mut block = s.square(
+                #[inline(always)]
+                |_| s.splat(0.0),
+            );
+            // Lanes beyond `columns` may be read too: they end up in registers that are not stored.
+            for (i, register) in block.as_mut().iter_mut().enumerate().take(rows) {
+                *register = s.load_partial(data.get(i * data_stride..).unwrap_or_default());
+            }
+            s.transpose(&mut block);
+            for (register, to) in block.as_ref().iter().zip(to.chunks_mut(stride.max(1))).take(columns) {
+                if let Some(to) = S::chunks_mut(to).0.first_mut() {
+                    s.store(*register, to);
+                }
+            }
+        },
+    );
 }

@@ -12,31 +12,15 @@ use crate::simd::Simd;
 /// Depth for which the rows of A are checked at once.
 const CHUNK: usize = 16;
 
-/// How rows fall into tiles, as evenly as can be: the first `extra` have one row more than `rows`.
-#[derive(Clone, Copy)]
-struct Tiles {
-    count: usize,
-    rows: usize,
-    extra: usize,
-}
-
-impl Tiles {
-    #[inline(always)]
-    fn of<S: Simd>(rows: usize) -> Self {
-        if rows <= S::TILE_ROWS {
-            return Self { count: 1, rows, extra: 0 };
-        }
-        let count = rows.div_ceil(S::TILE_ROWS);
-        Self { count, rows: rows / count, extra: rows % count }
+/// How rows fall into tiles, as evenly as can be: heights and how many tiles have them.
+#[inline(always)]
+fn heights<S: Simd>(rows: usize) -> [(usize, usize); 2] {
+    if rows <= S::TILE_ROWS {
+        return [(rows, 1), (0, 0)];
     }
-    /// The heights.
-    #[inline(always)]
-    fn iter(self) -> impl Iterator<Item = usize> {
-        (0..self.count).map(
-            #[inline(always)]
-            move |i| self.rows + usize::from(i < self.extra),
-        )
-    }
+    let count = rows.div_ceil(S::TILE_ROWS);
+    let (height, higher) = (rows / count, rows % count);
+    [(height + 1, higher), (height, count - higher)]
 }
 
 /// One panel of B and the rows of A that it is multiplied with.
@@ -64,39 +48,44 @@ pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
 
 #[inline(never)]
 fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
-    let mut row = 0;
-    for height in Tiles::of::<S>(job.rows.len).iter() {
-        let (c, row_of_a) = (c.get_mut(row * job.place.stride..).unwrap_or_default(), job.rows.start + row);
+    let (mut row, mut c) = (job.rows.start, c);
+    for (height, count) in heights::<S>(job.rows.len) {
         // `const`: a tile that this level does not have is not even compiled.
         macro_rules! pick {
             ($($rows:literal)*) => {
                 match height {
-                    $($rows if const { $rows <= S::TILE_ROWS } => tile::<S, $rows, V>(s, job, row_of_a, c),)*
+                    $($rows if const { $rows <= S::TILE_ROWS } => tiles::<S, $rows, V>(s, job, row, count, c),)*
                     _ => {}
                 }
             };
         }
         pick!(1 2 3 4 5 6 7 8 9);
-        row += height;
+        row += height * count;
+        c = c.get_mut(height * count * job.place.stride..).unwrap_or_default();
     }
 }
 
+/// `count` tiles from row `first` of A and the start of `c` on.
+///
 /// A function of its own: every product of the crate shares these kernels, their loops get all registers, and LLVM's
-/// work on several tiles in one function would grow faster than their number.
+/// work on tiles of several heights in one function would grow faster than their number.
 #[inline(never)]
-fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: Job, row: usize, c: &mut [f32]) {
+fn tiles<S: Simd, const R: usize, const V: usize>(s: S, job: Job, first: usize, count: usize, c: &mut [f32]) {
     s.vectorize(
         #[inline(always)]
         move || {
             let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
-            let mut sums = [[s.splat(0.0); V]; R];
-            job.place.begin(s, c, &mut sums);
-            if job.a.transposed {
-                columns_times(s, job, row, b, &mut sums);
-            } else {
-                rows_times(s, job, row, b, &mut sums);
+            for (tile, c) in c.chunks_mut((R * job.place.stride).max(1)).enumerate().take(count) {
+                let row = first + tile * R;
+                let mut sums = [[s.splat(0.0); V]; R];
+                job.place.begin(s, c, &mut sums);
+                if job.a.transposed {
+                    columns_times(s, job, row, b, &mut sums);
+                } else {
+                    rows_times(s, job, row, b, &mut sums);
+                }
+                job.place.end(s, c, &sums);
             }
-            job.place.end(s, c, &sums);
         },
     );
 }
