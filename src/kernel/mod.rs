@@ -1,4 +1,4 @@
-//! Loops over slices that never heard of gradients. Only `reduce`, `matmul` and the narrow rows of
+//! Loops over slices that never heard of gradients. Only `reduce`, `map_long`, `matmul` and the narrow rows of
 //! `softmax` handle a slice's tail.
 
 pub mod elementwise;

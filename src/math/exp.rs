@@ -55,7 +55,7 @@ pub(super) fn exp_parts<S: Simd>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F3
     (n, t, t_low)
 }
 
-/// `(e, low)` with `e + low = e^x`, for `-87 < x <= 0`, or NaN.
+/// `(e, low)` with `e + low = e^x`, for `-105 < x <= 0`, or NaN; below -87 `e` alone has what a subnormal number holds.
 #[inline(always)]
 pub(super) fn exp_double<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let (n, t, t_low) = exp_parts(s, x, s.splat(0.0));
