@@ -7,7 +7,7 @@ use super::Activation;
 use super::{piecewise, smooth};
 use crate::kernel::{by_blocks, map, map_long};
 use crate::math::{log_sigmoid, sigmoid, tanh};
-use crate::simd::Simd;
+use crate::simd::{Long, Simd};
 
 /// SELU's factors: `scale`, and `scale * alpha`.
 const SELU: [f32; 2] = [1.050_701, 1.758_099_3];
@@ -18,14 +18,14 @@ fn each<S: Simd, const P: usize>(
     s: S,
     parameters: [f32; P],
     (x, y): (&[f32], &mut [f32]),
-    f: impl Fn(S, [f32; P], S::F32) -> S::F32,
+    f: impl Fn(S::Long, [f32; P], Long<S>) -> Long<S>,
 ) {
     map_long(
         s,
         y,
         [x],
         #[inline(always)]
-        move |[x]| f(s, parameters, x),
+        move |s, [x]| f(s, parameters, x),
     );
 }
 
@@ -35,14 +35,14 @@ fn each_gradient<S: Simd, const P: usize>(
     s: S,
     parameters: [f32; P],
     ([v, dy], dx): ([&[f32]; 2], &mut [f32]),
-    f: impl Fn(S, [f32; P], S::F32, S::F32) -> S::F32,
+    f: impl Fn(S::Long, [f32; P], Long<S>, Long<S>) -> Long<S>,
 ) {
     map_long(
         s,
         dx,
         [v, dy],
         #[inline(always)]
-        move |[v, dy]| f(s, parameters, v, dy),
+        move |s, [v, dy]| f(s, parameters, v, dy),
     );
 }
 

@@ -15,7 +15,7 @@ use super::{by_blocks, map, map_long};
 use crate::error::Result;
 use crate::shape::check_len;
 use crate::{dispatch, math, simd};
-use simd::Simd;
+use simd::{Lanes, Simd};
 
 /// Stamps the two forms of each function.
 macro_rules! elementwise {
@@ -42,7 +42,7 @@ macro_rules! elementwise {
 
         /// The loops, without checks.
         mod run {
-            use super::{Simd, dispatch, map_long, math, simd};
+            use super::{Lanes, Simd, dispatch, map_long, math, simd};
             $(
                 pub(super) fn $name(x: &[f32], y: &mut [f32]) {
                     #[inline(always)]
@@ -52,7 +52,7 @@ macro_rules! elementwise {
                             y,
                             [x],
                             #[inline(always)]
-                            move |[x]| $f(s, x),
+                            |s, [x]| $f(s, x),
                         );
                     }
                     dispatch!(simd::level(), s => kernel(s, x, y));
@@ -84,7 +84,7 @@ elementwise! {
     /// The distribution function of the standard normal distribution.
     normal_cdf, normal_cdf_in_place, "[`math::normal_cdf::MAX_ULP`]", math::normal_cdf;
     /// The square root; NaN below 0.
-    sqrt, sqrt_in_place, "0.5, correctly rounded", Simd::sqrt;
+    sqrt, sqrt_in_place, "0.5, correctly rounded", Lanes::sqrt;
     /// `1 / sqrt(x)`; inf at 0, NaN below.
     rsqrt, rsqrt_in_place, "[`math::rsqrt::MAX_ULP`]", math::rsqrt;
 }

@@ -1,7 +1,7 @@
 //! The one loop for everything element by element.
 
 use super::reduce::map_reduce;
-use crate::simd::{Simd, VIRTUAL_LANES};
+use crate::simd::{LONGEST, Lanes, Long, Simd};
 
 /// `outs = f(outs, ins)`, register by register in one pass; a tail takes the same arithmetic.
 ///
@@ -23,7 +23,8 @@ pub(crate) fn map<S: Simd, const O: usize, const I: usize>(
     );
 }
 
-/// `out = f(ins)` for a long `f`, which is compiled once, out of line: a tail takes the same loop in a padded copy.
+/// `out = f(ins)` for a long `f`, which is compiled once, out of line, for [`Simd::Long`]: a tail takes the same loop in a
+/// padded copy.
 ///
 /// All slices have the same length.
 #[inline(always)]
@@ -31,54 +32,57 @@ pub(crate) fn map_long<S: Simd, const I: usize>(
     s: S,
     out: &mut [f32],
     ins: [&[f32]; I],
-    f: impl Fn([S::F32; I]) -> S::F32,
+    f: impl Fn(S::Long, [Long<S>; I]) -> Long<S>,
 ) {
-    with_tail::<S, I>(out, ins, &|out, ins| registers(s, out, ins, &f));
+    with_tail::<S::Long, I>(out, ins, &|out, ins| rows(s, out, ins, &f));
 }
 
-/// `f` on the whole registers, and on a padded copy of the rest. Compiled once for all `f`.
+type LongArray<S> = <<S as Simd>::Long as Lanes>::Array;
+
+/// `f` on the whole rows of lanes, and on a padded copy of the rest. Compiled once for all `f`.
 #[inline(never)]
-#[expect(clippy::type_complexity, reason = "the arguments of `registers`")]
-fn with_tail<S: Simd, const I: usize>(
+#[expect(clippy::type_complexity, reason = "the arguments of `rows`")]
+fn with_tail<L: Lanes, const I: usize>(
     out: &mut [f32],
     ins: [&[f32]; I],
-    f: &dyn Fn(&mut [S::Array], [&[S::Array]; I]),
+    f: &dyn Fn(&mut [L::Array], [&[L::Array]; I]),
 ) {
-    let (whole, rest) = S::chunks_mut(out);
-    let (mut starts, mut tails): ([&[S::Array]; I], [&[f32]; I]) = ([&[]; I], [&[]; I]);
+    let (whole, rest) = L::chunks_mut(out);
+    let (mut starts, mut tails): ([&[L::Array]; I], [&[f32]; I]) = ([&[]; I], [&[]; I]);
     for i in 0..I {
-        (starts[i], tails[i]) = S::chunks(ins[i]);
+        (starts[i], tails[i]) = L::chunks(ins[i]);
     }
     f(whole, starts);
     if rest.is_empty() {
         return;
     }
-    let (mut y, mut x) = ([0.0; VIRTUAL_LANES], [[0.0; VIRTUAL_LANES]; I]);
+    let (mut y, mut x) = ([0.0; LONGEST], [[0.0; LONGEST]; I]);
     for i in 0..I {
         for (to, from) in x[i].iter_mut().zip(tails[i]) {
             *to = *from;
         }
     }
-    let mut padded: [&[S::Array]; I] = [&[]; I];
+    let mut padded: [&[L::Array]; I] = [&[]; I];
     for i in 0..I {
-        padded[i] = S::chunks(&x[i]).0.get(..1).unwrap_or_default();
+        padded[i] = L::chunks(&x[i]).0.get(..1).unwrap_or_default();
     }
-    f(S::chunks_mut(&mut y).0.get_mut(..1).unwrap_or_default(), padded);
+    f(L::chunks_mut(&mut y).0.get_mut(..1).unwrap_or_default(), padded);
     for (to, from) in rest.iter_mut().zip(&y) {
         *to = *from;
     }
 }
 
 #[inline(never)]
-fn registers<S: Simd, const I: usize>(
+fn rows<S: Simd, const I: usize>(
     s: S,
-    out: &mut [S::Array],
-    ins: [&[S::Array]; I],
-    f: &impl Fn([S::F32; I]) -> S::F32,
+    out: &mut [LongArray<S>],
+    ins: [&[LongArray<S>]; I],
+    f: &impl Fn(S::Long, [Long<S>; I]) -> Long<S>,
 ) {
     s.vectorize(
         #[inline(always)]
         move || {
+            let s = s.long();
             for (c, to) in out.iter_mut().enumerate() {
                 let mut x = [s.splat(0.0); I];
                 for i in 0..I {
@@ -86,7 +90,7 @@ fn registers<S: Simd, const I: usize>(
                         x[i] = s.load(from);
                     }
                 }
-                s.store(f(x), to);
+                s.store(f(s, x), to);
             }
         },
     );

@@ -2,18 +2,18 @@
 //!
 //! Dekker, "A Floating-Point Technique for Extending the Available Precision", 1971.
 
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// `a + b` as `(sum, what it lacks)`, exactly, for `|a| >= |b|` or `a = 0`.
 #[inline(always)]
-pub(super) fn fast_two_sum<S: Simd>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
+pub(super) fn fast_two_sum<S: Lanes>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
     let sum = s.add(a, b);
     (sum, s.sub(b, s.sub(sum, a)))
 }
 
 /// `a + b` as `(sum, what it lacks)`, exactly.
 #[inline(always)]
-pub(super) fn two_sum<S: Simd>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
+pub(super) fn two_sum<S: Lanes>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
     let sum = s.add(a, b);
     let b_in_sum = s.sub(sum, a);
     let a_in_sum = s.sub(sum, b_in_sum);
@@ -22,7 +22,7 @@ pub(super) fn two_sum<S: Simd>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
 
 /// `a - x * y` as if rounded once, where `x * y` is within a factor of two of `a`, or `a` is 0.
 #[inline(always)]
-pub(super) fn residual<S: Simd>(s: S, a: S::F32, x: S::F32, y: S::F32) -> S::F32 {
+pub(super) fn residual<S: Lanes>(s: S, a: S::F32, x: S::F32, y: S::F32) -> S::F32 {
     if S::FUSED {
         return s.mul_add(s.neg(x), y, a);
     }
@@ -32,7 +32,7 @@ pub(super) fn residual<S: Simd>(s: S, a: S::F32, x: S::F32, y: S::F32) -> S::F32
 
 /// `a * b` as `(product, what it lacks)`, exactly, where nothing overflows or underflows.
 #[inline(always)]
-pub(super) fn two_product<S: Simd>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
+pub(super) fn two_product<S: Lanes>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F32) {
     let product = s.mul(a, b);
     if S::FUSED {
         return (product, s.mul_add(a, b, s.neg(product)));
@@ -45,7 +45,7 @@ pub(super) fn two_product<S: Simd>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F3
 
 /// Two halves of 12 bits (Veltkamp).
 #[inline(always)]
-fn split<S: Simd>(s: S, a: S::F32) -> (S::F32, S::F32) {
+fn split<S: Lanes>(s: S, a: S::F32) -> (S::F32, S::F32) {
     let big = s.mul(a, s.splat(4097.0));
     let high = s.sub(big, s.sub(big, a));
     (high, s.sub(a, high))
@@ -53,7 +53,7 @@ fn split<S: Simd>(s: S, a: S::F32) -> (S::F32, S::F32) {
 
 /// `(n + n_low) / (d + d_low)` as `(quotient, what it lacks)`.
 #[inline(always)]
-pub(super) fn quotient<S: Simd>(s: S, (n, n_low): (S::F32, S::F32), (d, d_low): (S::F32, S::F32)) -> (S::F32, S::F32) {
+pub(super) fn quotient<S: Lanes>(s: S, (n, n_low): (S::F32, S::F32), (d, d_low): (S::F32, S::F32)) -> (S::F32, S::F32) {
     let reciprocal = s.div(s.splat(1.0), d);
     let q = s.mul(n, reciprocal);
     let rest = s.add(residual(s, n, q, d), n_low);

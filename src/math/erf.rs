@@ -11,7 +11,7 @@
 //! The last two get the sign of `x`. At 16 arguments near ±2 the result falls by one ULP where it should rise.
 
 use super::{exp, polynomial};
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.93;
@@ -39,7 +39,7 @@ const G: [f32; 5] = [4.190_106_3e-2, 1.020_264_6, 0.750_633_36, 4.114_935_5e-2, 
 
 /// `erf x`; `erf(-0) = -0`, `erf(±inf) = ±1`.
 #[inline(always)]
-pub fn erf<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn erf<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let size = s.abs(x);
     let near = s.mul_add(x, polynomial(s, s.mul(x, x), &Q), x);
     let d = s.sub(size, s.splat(CENTRE));

@@ -9,7 +9,7 @@
 
 use super::double::{fast_two_sum, two_product};
 use super::{polynomial, round_product};
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.99;
@@ -22,7 +22,7 @@ const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e
 
 /// `e^x`; `exp(-inf) = 0`, `exp(inf) = inf`.
 #[inline(always)]
-pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn exp<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
     let n = round_product(s, x, core::f32::consts::LOG2_E);
     let r = s.mul_add(n, s.splat(-LN2_HI), x);
@@ -36,7 +36,7 @@ pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
 ///
 /// `t` alone is within 2^-26 of the truth; with `t_low` its relative error is 2^-26 also where `x` is small.
 #[inline(always)]
-pub(super) fn exp_parts<S: Simd>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F32, S::F32) {
+pub(super) fn exp_parts<S: Lanes>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F32, S::F32) {
     let n = round_product(s, x, core::f32::consts::LOG2_E);
     let high = s.mul_add(n, s.splat(-LN2_HI), x);
     let low = s.mul_add(n, s.splat(-LN2_LO), low);
@@ -57,7 +57,7 @@ pub(super) fn exp_parts<S: Simd>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F3
 
 /// `(e, low)` with `e + low = e^x`, for `-105 < x <= 0`, or NaN; below -87 `e` alone has what a subnormal number holds.
 #[inline(always)]
-pub(super) fn exp_double<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+pub(super) fn exp_double<S: Lanes>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let (n, t, t_low) = exp_parts(s, x, s.splat(0.0));
     let (e, low) = fast_two_sum(s, s.splat(1.0), t);
     let scale = s.ldexp(s.splat(1.0), n);

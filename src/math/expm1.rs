@@ -5,7 +5,7 @@
 
 use super::double::fast_two_sum;
 use super::exp::exp_parts;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.90;
@@ -14,7 +14,7 @@ pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
 /// `e^x - 1`; -1 at -inf, inf at inf.
 #[inline(always)]
-pub fn expm1<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn expm1<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let clamped = s.min(s.splat(89.0), s.max(s.splat(-20.0), x));
     let (n, t, t_low) = exp_parts(s, clamped, s.splat(0.0));
     let half = s.ldexp(s.splat(0.5), n);

@@ -6,7 +6,7 @@
 //! 3. Plus `e ln 2` in two parts, the large one, exact in `f32`, last.
 
 use super::polynomial;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.86;
@@ -29,7 +29,7 @@ const Q: [f32; 9] = [
 
 /// `(f, e)` with `x = (1 + f) * 2^e` and `sqrt(1/2) <= 1 + f < sqrt(2)`.
 #[inline(always)]
-pub(super) fn reduce<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+pub(super) fn reduce<S: Lanes>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let one = s.splat(1.0);
     let (m, e) = s.frexp(x);
     let above = s.lt(s.splat(core::f32::consts::SQRT_2), m);
@@ -39,7 +39,7 @@ pub(super) fn reduce<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
 
 /// `ln(1 + f + low) + e ln 2`, where `low` is what `ln(1 + f)` lacks.
 #[inline(always)]
-pub(super) fn sum<S: Simd>(s: S, f: S::F32, low: S::F32, e: S::F32) -> S::F32 {
+pub(super) fn sum<S: Lanes>(s: S, f: S::F32, low: S::F32, e: S::F32) -> S::F32 {
     let f2 = s.mul(f, f);
     let small = s.mul_add(s.mul(f, f2), polynomial(s, f, &Q), low);
     let small = s.mul_add(f2, s.splat(-0.5), s.mul_add(e, s.splat(LN2_LO), small));
@@ -48,7 +48,7 @@ pub(super) fn sum<S: Simd>(s: S, f: S::F32, low: S::F32, e: S::F32) -> S::F32 {
 
 /// `y`, but for an `x` that is not positive and finite.
 #[inline(always)]
-pub(super) fn ends<S: Simd>(s: S, x: S::F32, y: S::F32) -> S::F32 {
+pub(super) fn ends<S: Lanes>(s: S, x: S::F32, y: S::F32) -> S::F32 {
     let y = s.select(s.eq(x, s.splat(f32::INFINITY)), x, y);
     let y = s.select(s.eq(x, s.splat(0.0)), s.splat(f32::NEG_INFINITY), y);
     s.select(s.le(s.splat(0.0), x), y, s.splat(f32::NAN))
@@ -56,7 +56,7 @@ pub(super) fn ends<S: Simd>(s: S, x: S::F32, y: S::F32) -> S::F32 {
 
 /// `ln x`; `ln(0) = -inf`, `ln(inf) = inf`, NaN below 0.
 #[inline(always)]
-pub fn ln<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn ln<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (f, e) = reduce(s, x);
     ends(s, x, sum(s, f, s.splat(0.0), e))
 }

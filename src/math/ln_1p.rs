@@ -6,7 +6,7 @@
 use super::double::two_sum;
 use super::ln::{ends, reduce, sum};
 use super::polynomial;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.89;
@@ -15,7 +15,7 @@ pub const DOMAIN: [f32; 2] = [-1.0, f32::INFINITY];
 
 /// `ln(1 + x)`; -inf at -1, inf at inf, NaN below -1.
 #[inline(always)]
-pub fn ln_1p<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn ln_1p<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
     let (u, low) = two_sum(s, one, x);
     let (f, e) = reduce(s, u);

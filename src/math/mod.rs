@@ -45,11 +45,11 @@ pub(crate) use self::{
     tanh::tanh,
 };
 
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// `c[0] + c[1]*x + c[2]*x^2 + ...` by Horner's rule.
 #[inline(always)]
-pub(crate) fn polynomial<S: Simd, const N: usize>(s: S, x: S::F32, c: &[f32; N]) -> S::F32 {
+pub(crate) fn polynomial<S: Lanes, const N: usize>(s: S, x: S::F32, c: &[f32; N]) -> S::F32 {
     let mut sum = s.splat(c[N - 1]);
     for i in (0..N - 1).rev() {
         sum = s.mul_add(sum, x, s.splat(c[i]));
@@ -62,14 +62,14 @@ const ROUNDING: f32 = 12_582_912.0;
 
 /// `x` rounded to the nearest integer, ties to even, for `|x| < 2^22`.
 #[inline(always)]
-fn round<S: Simd>(s: S, x: S::F32) -> S::F32 {
+fn round<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let shift = s.splat(ROUNDING);
     s.sub(s.add(x, shift), shift)
 }
 
 /// `x * c` rounded to a nearest integer, for products below 2^22; near a tie it may be either.
 #[inline(always)]
-fn round_product<S: Simd>(s: S, x: S::F32, c: f32) -> S::F32 {
+fn round_product<S: Lanes>(s: S, x: S::F32, c: f32) -> S::F32 {
     let shift = s.splat(ROUNDING);
     s.sub(s.mul_add(x, s.splat(c), shift), shift)
 }

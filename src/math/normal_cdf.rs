@@ -12,7 +12,7 @@
 use super::double::{residual, two_product, two_sum};
 use super::exp::exp_parts;
 use super::polynomial;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 3.25;
@@ -34,7 +34,7 @@ const P: [f32; 9] = [
 
 /// `P(X <= x)` for a standard normal `X`; 0 at -inf, 1 at inf.
 #[inline(always)]
-pub fn normal_cdf<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn normal_cdf<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
     let a = s.min(s.splat(14.4), s.abs(x));
     let (square, low) = two_product(s, a, s.mul(a, s.splat(-0.5)));

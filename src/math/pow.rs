@@ -13,7 +13,7 @@ use super::double::{fast_two_sum, quotient, two_product};
 use super::exp::exp_parts;
 use super::ln::reduce;
 use super::polynomial;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place, over samples of both arguments.
 pub const MAX_ULP: f32 = 0.8;
@@ -32,7 +32,7 @@ const FAR: f32 = 1.0e12;
 
 /// `ln x` as a sum of two floats, for positive finite `x`.
 #[inline(always)]
-fn ln_double<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+fn ln_double<S: Lanes>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let two = s.splat(2.0);
     let (f, e) = reduce(s, x);
     let (q, q_low) = quotient(s, (f, s.splat(0.0)), fast_two_sum(s, two, f));
@@ -55,7 +55,7 @@ fn ln_double<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
 
 /// Whether `a >= 0` is an integer.
 #[inline(always)]
-fn is_integer<S: Simd>(s: S, a: S::F32) -> S::Mask {
+fn is_integer<S: Lanes>(s: S, a: S::F32) -> S::Mask {
     let shift = s.splat(TWO_23);
     let rounded = s.sub(s.add(a, shift), shift);
     s.eq(s.select(s.lt(a, shift), rounded, a), a)
@@ -64,7 +64,7 @@ fn is_integer<S: Simd>(s: S, a: S::F32) -> S::Mask {
 /// `x^y` with the answers of C's `pow` and of `torch.pow`: 1 for `x^0` and `1^y` whatever the other is; a negative `x` needs
 /// an integer `y`, else the result is NaN.
 #[inline(always)]
-pub fn pow<S: Simd>(s: S, x: S::F32, y: S::F32) -> S::F32 {
+pub fn pow<S: Lanes>(s: S, x: S::F32, y: S::F32) -> S::F32 {
     let (zero, one, infinity) = (s.splat(0.0), s.splat(1.0), s.splat(f32::INFINITY));
     let size = s.abs(x);
     let (ln, ln_low) = ln_double(s, size);
@@ -96,7 +96,7 @@ pub fn pow<S: Simd>(s: S, x: S::F32, y: S::F32) -> S::F32 {
 mod tests {
     use super::{DOMAIN, MAX_ULP, pow};
     use crate::math::sweep::{Claim, on_level, sweep, ulps};
-    use crate::simd::{Level, Simd};
+    use crate::simd::{Lanes, Level};
     use std::vec::Vec;
 
     #[test]

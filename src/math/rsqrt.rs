@@ -4,7 +4,7 @@
 //! `1/sqrt(x) = y (1 + (1 - y h) - (x - h^2) y^2 / 2)` up to their squares. Small `x` are lifted, so that the residuals are not lost.
 
 use super::double::residual;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.75;
@@ -17,7 +17,7 @@ const TWO_16: f32 = 65_536.0;
 
 /// `1 / sqrt(x)`; `rsqrt(±0) = ±inf`, `rsqrt(inf) = 0`, NaN below 0.
 #[inline(always)]
-pub fn rsqrt<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn rsqrt<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
     let small = s.lt(x, s.splat(SMALL));
     let x = s.select(small, s.mul(x, s.splat(TWO_32)), x);

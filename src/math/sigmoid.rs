@@ -6,7 +6,7 @@
 
 use super::double::{fast_two_sum, quotient};
 use super::exp::exp_double;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.80;
@@ -15,7 +15,7 @@ pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
 /// `1 / (1 + e^-x)`; 0 at -inf, 1 at inf.
 #[inline(always)]
-pub fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn sigmoid<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
     let (e, e_low) = exp_double(s, s.max(s.splat(-104.0), s.neg(s.abs(x))));
     let (d, d_low) = fast_two_sum(s, one, e);

@@ -7,7 +7,7 @@
 
 use super::double::{fast_two_sum, two_product};
 use super::{polynomial, round};
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error of the sine in units in the last place; the cosine's is 0.80.
 pub const MAX_ULP: f32 = 0.98;
@@ -21,7 +21,7 @@ const C: [f32; 4] = [-1.233_700_5, 0.253_668_28, -2.085_249_1e-2, 8.861_07e-4];
 
 /// `(sin 2 pi t, cos 2 pi t)` for `0 <= t <= 1`.
 #[inline(always)]
-pub fn sin_cos_turn<T: Simd>(s: T, turn: T::F32) -> (T::F32, T::F32) {
+pub fn sin_cos_turn<T: Lanes>(s: T, turn: T::F32) -> (T::F32, T::F32) {
     let quarter = s.mul(turn, s.splat(4.0));
     let quadrant = round(s, quarter);
     let f = s.sub(quarter, quadrant);

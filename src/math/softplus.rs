@@ -11,7 +11,7 @@
 use super::double::{fast_two_sum, quotient, two_sum};
 use super::exp::exp_double;
 use super::polynomial;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error of both in units in the last place.
 pub const MAX_ULP: f32 = 0.85;
@@ -25,7 +25,7 @@ const P: [f32; 5] = [0.666_666_7, 0.399_995_42, 0.285_978_14, 0.216_399_75, 0.23
 
 /// `ln(1 + e^x)`; 0 at -inf, inf at inf.
 #[inline(always)]
-pub fn softplus<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let two = s.splat(2.0);
     let (e, e_low) = exp_double(s, s.max(s.splat(-104.0), s.neg(s.abs(x))));
     let (d, d_low) = fast_two_sum(s, two, e);
@@ -46,7 +46,7 @@ pub fn softplus<S: Simd>(s: S, x: S::F32) -> S::F32 {
 
 /// `ln(1 / (1 + e^-x))`; -inf at -inf, -0 at inf.
 #[inline(always)]
-pub fn log_sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn log_sigmoid<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     s.neg(softplus(s, s.neg(x)))
 }
 

@@ -3,7 +3,7 @@
 //! `cargo test` takes every 1009th `f32` (a prime, so that all exponents and mantissas come up) and the neighbourhood of
 //! the specials; `FLATGRAD_SWEEP=full cargo test --lib math` takes all 2^32, and prints what it found.
 
-use crate::simd::Level;
+use crate::simd::{LONGEST, Lanes, Level, Long, Simd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
@@ -130,14 +130,18 @@ fn unit(exact: f64) -> f64 {
     f64::from_bits((2 * 1023 + 23 - exponent) << 52)
 }
 
-/// `f` over a slice, register by register.
+/// `f` over a slice, as `kernel::map_long` does it.
 #[inline(always)]
-pub(crate) fn apply<S: crate::simd::Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S, S::F32) -> S::F32) {
-    let ((x, x_rest), (y, y_rest)) = (S::chunks(x), S::chunks_mut(y));
+pub(crate) fn apply<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::Long, Long<S>) -> Long<S>) {
+    let s = s.long();
+    let ((x, x_rest), (y, y_rest)) = (S::Long::chunks(x), S::Long::chunks_mut(y));
     for (x, y) in x.iter().zip(y) {
         s.store(f(s, s.load(x)), y);
     }
-    s.store_partial(f(s, s.load_partial(x_rest)), y_rest);
+    let (mut x, mut y) = ([0.0; LONGEST], [0.0; LONGEST]);
+    x[..x_rest.len()].copy_from_slice(x_rest);
+    s.store(f(s, s.load(&S::Long::chunks(&x).0[0])), &mut S::Long::chunks_mut(&mut y).0[0]);
+    y_rest.copy_from_slice(&y[..y_rest.len()]);
 }
 
 /// How often `y` falls where `x` rises, and the last such `x`.

@@ -5,7 +5,7 @@
 
 use super::double::{fast_two_sum, quotient};
 use super::exp::exp_parts;
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
 pub const MAX_ULP: f32 = 0.78;
@@ -14,7 +14,7 @@ pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
 /// `tanh x`; `tanh(-0) = -0`, `tanh(±inf) = ±1`.
 #[inline(always)]
-pub fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
+pub fn tanh<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (one, two) = (s.splat(1.0), s.splat(2.0));
     let (n, t, t_low) = exp_parts(s, s.max(s.splat(-20.0), s.mul(s.abs(x), s.splat(-2.0))), s.splat(0.0));
     // 1 - f = (1 - 2^n) - 2^n t

@@ -1,6 +1,6 @@
 //! AVX2 with FMA: 8 lanes, 16 registers. 6 rows of two registers leave four for the operands of a matmul tile.
 
-use super::{Simd, VIRTUAL_LANES, scalar::TWO_24, sealed::Sealed};
+use super::{Lanes, Simd, VIRTUAL_LANES, four::Four, scalar::TWO_24, sealed::Sealed};
 #[allow(clippy::wildcard_imports, reason = "the instruction set is the vocabulary here")]
 use core::arch::x86_64::*;
 
@@ -71,22 +71,11 @@ impl Avx2 {
     }
 }
 
-impl Simd for Avx2 {
-    const LANES: usize = 8;
+impl Lanes for Avx2 {
     const FUSED: bool = true;
-    const TILE_ROWS: usize = 6;
-    const TILE_REGISTERS: usize = 2;
-
     type F32 = __m256;
     type Mask = __m256;
     type Array = [f32; 8];
-    type Square = [__m256; 8];
-    type Wide = [__m256; 2];
-
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        op!(call(f))
-    }
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 8]], &[f32]) {
         xs.as_chunks()
@@ -106,16 +95,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn store(self, value: __m256, to: &mut [f32; 8]) {
         op!(_mm256_storeu_ps(to.as_mut_ptr(), value));
-    }
-    #[inline(always)]
-    fn load_partial(self, from: &[f32]) -> __m256 {
-        // SAFETY: as above; masked lanes beyond the slice are not read.
-        unsafe { _mm256_maskload_ps(from.as_ptr(), self.mask(from.len())) }
-    }
-    #[inline(always)]
-    fn store_partial(self, value: __m256, to: &mut [f32]) {
-        // SAFETY: as above; masked lanes beyond the slice are not written.
-        unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), self.mask(to.len()), value) }
     }
     #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {
@@ -174,10 +153,6 @@ impl Simd for Avx2 {
         op!(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b))
     }
     #[inline(always)]
-    fn first(self, n: usize) -> __m256 {
-        op!(_mm256_castsi256_ps(self.mask(n)))
-    }
-    #[inline(always)]
     fn select(self, mask: __m256, yes: __m256, no: __m256) -> __m256 {
         op!(_mm256_blendv_ps(no, yes, mask))
     }
@@ -202,6 +177,37 @@ impl Simd for Avx2 {
             let mantissa = _mm256_or_si256(mantissa, _mm256_set1_epi32(0x3f80_0000));
             (_mm256_castsi256_ps(mantissa), self.sub(exponent, bias))
         })
+    }
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    const TILE_ROWS: usize = 6;
+    const TILE_REGISTERS: usize = 2;
+    type Square = [__m256; 8];
+    type Wide = [__m256; 2];
+    type Long = Four<Self>;
+    #[inline(always)]
+    fn long(self) -> Four<Self> {
+        Four(self)
+    }
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        op!(call(f))
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> __m256 {
+        // SAFETY: as above; masked lanes beyond the slice are not read.
+        unsafe { _mm256_maskload_ps(from.as_ptr(), self.mask(from.len())) }
+    }
+    #[inline(always)]
+    fn store_partial(self, value: __m256, to: &mut [f32]) {
+        // SAFETY: as above; masked lanes beyond the slice are not written.
+        unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), self.mask(to.len()), value) }
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> __m256 {
+        op!(_mm256_castsi256_ps(self.mask(n)))
     }
     #[inline(always)]
     fn transpose(self, r: &mut [__m256; 8]) {

@@ -1,7 +1,7 @@
 //! AVX-512F: 16 lanes, 32 registers, masks. A matmul tile of 9 rows of three registers leaves five for the operands;
 //! it needs 12 loads for 27 multiply-adds, so the load ports never limit it (14 rows of two need 16 for 28).
 
-use super::{Simd, VIRTUAL_LANES, sealed::Sealed};
+use super::{Lanes, Simd, VIRTUAL_LANES, four::Four, sealed::Sealed};
 #[allow(clippy::wildcard_imports, reason = "the instruction set is the vocabulary here")]
 use core::arch::x86_64::*;
 
@@ -60,22 +60,11 @@ macro_rules! op {
     };
 }
 
-impl Simd for Avx512 {
-    const LANES: usize = 16;
+impl Lanes for Avx512 {
     const FUSED: bool = true;
-    const TILE_ROWS: usize = 9;
-    const TILE_REGISTERS: usize = 3;
-
     type F32 = __m512;
     type Mask = __mmask16;
     type Array = [f32; 16];
-    type Square = [__m512; 16];
-    type Wide = [__m512; 1];
-
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        op!(call(f))
-    }
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 16]], &[f32]) {
         xs.as_chunks()
@@ -95,16 +84,6 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn store(self, value: __m512, to: &mut [f32; 16]) {
         op!(_mm512_storeu_ps(to.as_mut_ptr(), value));
-    }
-    #[inline(always)]
-    fn load_partial(self, from: &[f32]) -> __m512 {
-        // SAFETY: as above; masked lanes beyond the slice are not read.
-        unsafe { _mm512_maskz_loadu_ps(mask(from.len()), from.as_ptr()) }
-    }
-    #[inline(always)]
-    fn store_partial(self, value: __m512, to: &mut [f32]) {
-        // SAFETY: as above; masked lanes beyond the slice are not written.
-        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), value) }
     }
     #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
@@ -168,10 +147,6 @@ impl Simd for Avx512 {
         op!(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b))
     }
     #[inline(always)]
-    fn first(self, n: usize) -> __mmask16 {
-        mask(n)
-    }
-    #[inline(always)]
     fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
         op!(_mm512_mask_blend_ps(mask, no, yes))
     }
@@ -182,6 +157,37 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn frexp(self, a: __m512) -> (__m512, __m512) {
         op!((_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a), _mm512_getexp_ps(a)))
+    }
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const TILE_ROWS: usize = 9;
+    const TILE_REGISTERS: usize = 3;
+    type Square = [__m512; 16];
+    type Wide = [__m512; 1];
+    type Long = Four<Self>;
+    #[inline(always)]
+    fn long(self) -> Four<Self> {
+        Four(self)
+    }
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        op!(call(f))
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> __m512 {
+        // SAFETY: as above; masked lanes beyond the slice are not read.
+        unsafe { _mm512_maskz_loadu_ps(mask(from.len()), from.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store_partial(self, value: __m512, to: &mut [f32]) {
+        // SAFETY: as above; masked lanes beyond the slice are not written.
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), value) }
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> __mmask16 {
+        mask(n)
     }
     #[inline(always)]
     fn transpose(self, r: &mut [__m512; 16]) {

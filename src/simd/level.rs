@@ -8,7 +8,7 @@
 use super::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use super::{Avx2, Avx512};
-use super::{Scalar, Simd};
+use super::{Lanes, Scalar};
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -42,7 +42,7 @@ macro_rules! levels {
             #[must_use]
             pub const fn is_fused(self) -> bool {
                 match self {
-                    $(#[cfg($($target)*)] Self::$variant(_) => <$token as Simd>::FUSED,)*
+                    $(#[cfg($($target)*)] Self::$variant(_) => <$token as Lanes>::FUSED,)*
                 }
             }
 

@@ -1,11 +1,11 @@
 //! One trait for a register of `f32` lanes, its backends, detection and dispatch: **the only place with `unsafe`**.
 //!
 //! A backend is a zero-sized *token*. Having one proves that the CPU can execute its instructions, so every
-//! kernel that takes a token is safe code, written once, generic over [`Simd`].
+//! kernel that takes a token is safe code, written once, generic over [`Simd`], or [`Lanes`] where it needs no more.
 //!
 //! # The numeric contract
 //!
-//! Two backends with the same [`Simd::FUSED`] give the same bits for every operation and every input
+//! Two backends with the same [`Lanes::FUSED`] give the same bits for every operation and every input
 //! (a NaN answers a NaN; its payload is the CPU's own). In detail:
 //!
 //! - `add`, `sub`, `mul`, `div`, `sqrt` round to nearest even; subnormals are kept, never flushed.
@@ -13,12 +13,13 @@
 //! - `min(a, b)` is `if a < b { a } else { b }`, `max(a, b)` is `if a > b { a } else { b }`: with a NaN on
 //!   either side, or two zeros, the answer is `b`.
 //! - comparisons with NaN are false.
-//! - [`Simd::ldexp`] rounds once, also into the subnormal range, for what [`Simd::frexp`] gives.
+//! - [`Lanes::ldexp`] rounds once, also into the subnormal range, for what [`Lanes::frexp`] gives.
 //!
 //! Kernels choose nothing but the backend; users choose it with [`set_level`], if they care at all.
 
 #![allow(unsafe_code, reason = "the one module that talks to the instruction set")]
 
+mod four;
 mod level;
 mod scalar;
 
@@ -40,8 +41,12 @@ pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use {avx2::Avx2, avx512::Avx512};
 
+pub use four::Four;
 pub use level::{Level, level, set_level};
 pub use scalar::Scalar;
+
+/// The most lanes that [`Simd::Long`] has.
+pub const LONGEST: usize = 64;
 
 /// Number of virtual lanes over which every reduction runs, whatever the width of a register.
 pub const VIRTUAL_LANES: usize = 16;
@@ -51,49 +56,33 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A token for one instruction set: a register of [`LANES`](Simd::LANES) `f32` and what can be done with it.
+/// A token for a row of `f32` lanes, a register or several, and the arithmetic that can be done with it: all that the
+/// functions of [`math`](crate::math) need.
 ///
 /// Operations are methods of the token, so `s.add(a, b)` cannot be written without the proof that it may run.
 /// The module's head has the numeric contract.
-pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static {
-    /// Lanes in a register: 1, 4, 8 or 16.
-    const LANES: usize;
-    /// Whether [`mul_add`](Simd::mul_add) rounds once (`true`) or twice.
+pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static {
+    /// Whether [`mul_add`](Lanes::mul_add) rounds once (`true`) or twice.
     const FUSED: bool;
-    /// Rows of the matmul tile whose sums stay in the register file: 1 to 9.
-    const TILE_ROWS: usize;
-    /// Registers in a row of that tile: 1 to 3.
-    const TILE_REGISTERS: usize;
 
-    /// A register of `LANES` floats.
+    /// A row of lanes.
     type F32: Copy;
     /// A truth value for each lane.
     type Mask: Copy;
-    /// `[f32; LANES]`, the memory image of a register.
+    /// Its memory image.
     type Array: Copy;
-    /// `[F32; LANES]`, a square block.
-    type Square: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
-    /// `[F32; 16 / LANES]`, the 16 virtual lanes of a reduction.
-    type Wide: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
 
-    /// Runs `f` compiled with this backend's instructions; `f` must be `#[inline(always)]` down to the operations.
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
-
-    /// `xs` as whole registers and the rest.
+    /// `xs` as whole rows of lanes and the rest.
     fn chunks(xs: &[f32]) -> (&[Self::Array], &[f32]);
-    /// `xs` as whole registers and the rest, writable.
+    /// `xs` as whole rows of lanes and the rest, writable.
     fn chunks_mut(xs: &mut [f32]) -> (&mut [Self::Array], &mut [f32]);
 
     /// `x` in every lane.
     fn splat(self, x: f32) -> Self::F32;
-    /// Reads a register.
+    /// Reads all lanes.
     fn load(self, from: &Self::Array) -> Self::F32;
-    /// *Writes* a register.
+    /// *Writes* all lanes.
     fn store(self, value: Self::F32, to: &mut Self::Array);
-    /// Reads the first `min(from.len(), LANES)` lanes; the others are `0`.
-    fn load_partial(self, from: &[f32]) -> Self::F32;
-    /// *Writes* the first `min(to.len(), LANES)` lanes.
-    fn store_partial(self, value: Self::F32, to: &mut [f32]);
 
     /// `a + b`
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -105,7 +94,7 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// Square root; NaN below zero.
     fn sqrt(self, a: Self::F32) -> Self::F32;
-    /// `a * b + c`, rounded once where [`FUSED`](Simd::FUSED), twice elsewhere.
+    /// `a * b + c`, rounded once where [`FUSED`](Lanes::FUSED), twice elsewhere.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// `-a`: the sign bit flipped, of NaN and zero too.
     fn neg(self, a: Self::F32) -> Self::F32;
@@ -124,8 +113,6 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     fn le(self, a: Self::F32, b: Self::F32) -> Self::Mask;
     /// `a == b`; `eq(a, a)` is "not NaN".
     fn eq(self, a: Self::F32, b: Self::F32) -> Self::Mask;
-    /// True in the first `n` lanes.
-    fn first(self, n: usize) -> Self::Mask;
     /// `if mask { yes } else { no }`, bit for bit.
     fn select(self, mask: Self::Mask, yes: Self::F32, no: Self::F32) -> Self::F32;
 
@@ -133,6 +120,36 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     fn ldexp(self, a: Self::F32, n: Self::F32) -> Self::F32;
     /// `(m, e)` with `a == m * 2^e` and `1 <= m < 2`, for finite `a > 0`, subnormal ones too; else unspecified.
     fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32);
+}
+
+/// A token for one instruction set: a register of [`LANES`](Simd::LANES) `f32` and what can be done with it.
+pub trait Simd: Lanes {
+    /// Lanes in a register: 1, 4, 8 or 16.
+    const LANES: usize;
+    /// Rows of the matmul tile whose sums stay in the register file: 1 to 9.
+    const TILE_ROWS: usize;
+    /// Registers in a row of that tile: 1 to 3.
+    const TILE_REGISTERS: usize;
+
+    /// `[F32; LANES]`, a square block.
+    type Square: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+    /// `[F32; 16 / LANES]`, the 16 virtual lanes of a reduction.
+    type Wide: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+    /// The lanes over which a long chain of operations should be done at once, at most [`LONGEST`]: [`Four`] registers, or
+    /// the register itself where the CPU takes one operation after the other anyway.
+    type Long: Lanes;
+
+    /// The token of [`Long`](Simd::Long).
+    fn long(self) -> Self::Long;
+    /// Runs `f` compiled with this backend's instructions; `f` must be `#[inline(always)]` down to the operations.
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
+
+    /// Reads the first `min(from.len(), LANES)` lanes; the others are `0`.
+    fn load_partial(self, from: &[f32]) -> Self::F32;
+    /// *Writes* the first `min(to.len(), LANES)` lanes.
+    fn store_partial(self, value: Self::F32, to: &mut [f32]);
+    /// True in the first `n` lanes.
+    fn first(self, n: usize) -> Self::Mask;
 
     /// Reads a square block: `LANES` rows of `LANES` floats, `stride` apart. `None` where `from` ends before it does.
     #[inline(always)]
@@ -174,6 +191,9 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     /// The virtual lanes folded by `f`: lane j with lane j + 8, then + 4, + 2, + 1.
     fn fold(self, wide: Self::Wide, f: impl Fn(Self::F32, Self::F32) -> Self::F32) -> f32;
 }
+
+/// A value of [`Simd::Long`].
+pub(crate) type Long<S> = <<S as Simd>::Long as Lanes>::F32;
 
 /// Floats from the first of a square block to the last, where its rows are `stride` apart; `None` on overflow.
 #[inline(always)]

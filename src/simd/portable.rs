@@ -3,7 +3,7 @@
 //! `Portable<false>` multiplies and adds, so it has the bits of a Cortex-M on every machine.
 //! `Portable<true>` is NEON with its fused multiply-add.
 
-use super::{Simd, VIRTUAL_LANES, scalar::TWO_24, sealed::Sealed};
+use super::{Lanes, Simd, VIRTUAL_LANES, four::Four, scalar::TWO_24, sealed::Sealed};
 use wide::{f32x4, i32x4, u32x4};
 
 /// Four `f32` at a time; `FUSED` chooses whether `mul_add` rounds once (aarch64 only).
@@ -61,23 +61,11 @@ fn pow2(n: i32x4) -> f32x4 {
     floats(n << 23u32)
 }
 
-impl<const FUSED: bool> Simd for Portable<FUSED> {
-    const LANES: usize = 4;
+impl<const FUSED: bool> Lanes for Portable<FUSED> {
     const FUSED: bool = FUSED;
-    // NEON has 32 registers, SSE2 (and most wasm hosts) 16.
-    const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 3 };
-    const TILE_REGISTERS: usize = 3;
-
     type F32 = f32x4;
     type Mask = f32x4;
     type Array = [f32; 4];
-    type Square = [f32x4; 4];
-    type Wide = [f32x4; 4];
-
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        f()
-    }
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 4]], &[f32]) {
         xs.as_chunks()
@@ -97,20 +85,6 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
     #[inline(always)]
     fn store(self, value: f32x4, to: &mut [f32; 4]) {
         *to = value.to_array();
-    }
-    #[inline(always)]
-    fn load_partial(self, from: &[f32]) -> f32x4 {
-        let mut lanes = [0.0; 4];
-        for (to, x) in lanes.iter_mut().zip(from) {
-            *to = *x;
-        }
-        f32x4::new(lanes)
-    }
-    #[inline(always)]
-    fn store_partial(self, value: f32x4, to: &mut [f32]) {
-        for (to, x) in to.iter_mut().zip(value.to_array()) {
-            *to = x;
-        }
     }
     #[inline(always)]
     fn add(self, a: f32x4, b: f32x4) -> f32x4 {
@@ -170,11 +144,6 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         a.simd_eq(b)
     }
     #[inline(always)]
-    fn first(self, n: usize) -> f32x4 {
-        let lane = |i: usize| f32::from_bits(if i < n { u32::MAX } else { 0 });
-        f32x4::new([lane(0), lane(1), lane(2), lane(3)])
-    }
-    #[inline(always)]
     fn select(self, mask: f32x4, yes: f32x4, no: f32x4) -> f32x4 {
         mask.bitselect(yes, no)
     }
@@ -193,6 +162,43 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
         let exponent = f32x4::from_i32x4(wide::bytemuck::cast(lifted >> 23u32));
         let mantissa = lifted & u32x4::splat(0x007f_ffff) | u32x4::splat(0x3f80_0000);
         (floats(mantissa), exponent - bias)
+    }
+}
+
+impl<const FUSED: bool> Simd for Portable<FUSED> {
+    const LANES: usize = 4;
+    // NEON has 32 registers, SSE2 (and most wasm hosts) 16.
+    const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 3 };
+    const TILE_REGISTERS: usize = 3;
+    type Square = [f32x4; 4];
+    type Wide = [f32x4; 4];
+    type Long = Four<Self>;
+    #[inline(always)]
+    fn long(self) -> Four<Self> {
+        Four(self)
+    }
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> f32x4 {
+        let mut lanes = [0.0; 4];
+        for (to, x) in lanes.iter_mut().zip(from) {
+            *to = *x;
+        }
+        f32x4::new(lanes)
+    }
+    #[inline(always)]
+    fn store_partial(self, value: f32x4, to: &mut [f32]) {
+        for (to, x) in to.iter_mut().zip(value.to_array()) {
+            *to = x;
+        }
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> f32x4 {
+        let lane = |i: usize| f32::from_bits(if i < n { u32::MAX } else { 0 });
+        f32x4::new([lane(0), lane(1), lane(2), lane(3)])
     }
     #[inline(always)]
     fn transpose(self, block: &mut [f32x4; 4]) {

@@ -4,7 +4,7 @@
 //! multiply-add takes three cycles and multiply-then-add two, so fusing would cost there.
 //! `Scalar<true>` gives the bits of AVX2, AVX-512 and NEON, one float at a time.
 
-use super::{Simd, VIRTUAL_LANES, sealed::Sealed};
+use super::{Lanes, Simd, VIRTUAL_LANES, sealed::Sealed};
 
 /// One `f32` at a time; `FUSED` chooses whether `mul_add` rounds once.
 ///
@@ -56,27 +56,11 @@ fn fma(a: f32, b: f32, c: f32) -> f32 {
     _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)))
 }
 
-impl<const FUSED: bool> Simd for Scalar<FUSED> {
-    const LANES: usize = 1;
+impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     const FUSED: bool = FUSED;
-    const TILE_ROWS: usize = 4;
-    const TILE_REGISTERS: usize = 2;
-
     type F32 = f32;
     type Mask = bool;
     type Array = [f32; 1];
-    type Square = [f32; 1];
-    type Wide = [f32; VIRTUAL_LANES];
-
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-        if FUSED {
-            // SAFETY: a `Scalar<true>` exists on x86-64 only where FMA was detected (`Level::available`, with AVX2).
-            return unsafe { call_with_fma(f) };
-        }
-        f()
-    }
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 1]], &[f32]) {
         xs.as_chunks()
@@ -96,16 +80,6 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
     #[inline(always)]
     fn store(self, value: f32, to: &mut [f32; 1]) {
         to[0] = value;
-    }
-    #[inline(always)]
-    fn load_partial(self, from: &[f32]) -> f32 {
-        from.first().copied().unwrap_or(0.0)
-    }
-    #[inline(always)]
-    fn store_partial(self, value: f32, to: &mut [f32]) {
-        if let Some(x) = to.first_mut() {
-            *x = value;
-        }
     }
     #[inline(always)]
     fn add(self, a: f32, b: f32) -> f32 {
@@ -171,10 +145,6 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         a == b
     }
     #[inline(always)]
-    fn first(self, n: usize) -> bool {
-        n > 0
-    }
-    #[inline(always)]
     fn select(self, mask: bool, yes: f32, no: f32) -> f32 {
         if mask { yes } else { no }
     }
@@ -193,6 +163,42 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         let bias = if subnormal { 127 + 24 } else { 127 };
         let exponent = (bits >> 23).cast_signed() - bias;
         (f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000), exponent as f32)
+    }
+}
+
+impl<const FUSED: bool> Simd for Scalar<FUSED> {
+    const LANES: usize = 1;
+    const TILE_ROWS: usize = 4;
+    const TILE_REGISTERS: usize = 2;
+    type Square = [f32; 1];
+    type Wide = [f32; VIRTUAL_LANES];
+    type Long = Self;
+    #[inline(always)]
+    fn long(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+        if FUSED {
+            // SAFETY: a `Scalar<true>` exists on x86-64 only where FMA was detected (`Level::available`, with AVX2).
+            return unsafe { call_with_fma(f) };
+        }
+        f()
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> f32 {
+        from.first().copied().unwrap_or(0.0)
+    }
+    #[inline(always)]
+    fn store_partial(self, value: f32, to: &mut [f32]) {
+        if let Some(x) = to.first_mut() {
+            *x = value;
+        }
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> bool {
+        n > 0
     }
     #[inline(always)]
     fn transpose(self, _: &mut [f32; 1]) {}

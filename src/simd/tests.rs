@@ -1,6 +1,6 @@
 //! Every operation on every level against one line of plain Rust, bit for bit.
 
-use super::{Level, Simd, VIRTUAL_LANES};
+use super::{LONGEST, Lanes, Level, Simd, VIRTUAL_LANES};
 use crate::dispatch;
 use std::{eprintln, vec, vec::Vec};
 
@@ -393,4 +393,30 @@ fn required_levels_are_here() {
     let required = std::env::var("FLATGRAD_REQUIRE").unwrap_or_default();
     let absent: Vec<&str> = required.split(',').filter(|name| !name.is_empty()).filter(missing).collect();
     assert!(absent.is_empty(), "FLATGRAD_REQUIRE names levels that this CPU lacks: {absent:?}");
+}
+
+#[inline(always)]
+fn check_long<S: Simd>(s: S) {
+    let s = s.long();
+    for n in 0..3 * LONGEST {
+        let xs: Vec<f32> = (0..n).map(|i| i as f32).collect();
+        let mut ys = vec![0.0; n];
+        let (whole, rest) = S::Long::chunks(&xs);
+        let lanes = size_of::<<S::Long as Lanes>::Array>() / size_of::<f32>();
+        assert_eq!((whole.len(), rest.len()), (n / lanes, n % lanes));
+        assert!(lanes <= LONGEST && rest.first().is_none_or(|x| *x == (n - n % lanes) as f32));
+        let (to, rest_of_to) = S::Long::chunks_mut(&mut ys);
+        for (x, y) in whole.iter().zip(to) {
+            s.store(s.load(x), y);
+        }
+        rest_of_to.copy_from_slice(rest);
+        assert_eq!(xs, ys);
+    }
+}
+
+#[test]
+fn long_rows_are_whole_registers_and_the_rest_follows() {
+    for level in Level::available() {
+        dispatch!(level, s => check_long(s));
+    }
 }

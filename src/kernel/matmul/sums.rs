@@ -3,7 +3,7 @@
 //! They are passed by reference, for an array that is moved goes through memory; and a loop over rows that is too
 //! large to unroll works on a copy, for an array that is indexed by a variable is memory altogether.
 
-use crate::simd::Simd;
+use crate::simd::{Lanes, Simd};
 
 /// Where the sums begin.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Place<'a> {
 }
 
 /// `R` rows of `V` registers.
-pub(super) type Sums<S, const R: usize, const V: usize> = [[<S as Simd>::F32; V]; R];
+pub(super) type Sums<S, const R: usize, const V: usize> = [[<S as Lanes>::F32; V]; R];
 
 impl Place<'_> {
     #[inline(always)]

@@ -6,10 +6,10 @@ use super::exponent::Exponent;
 use super::row::exp_and_parts;
 use super::{Source, split};
 use crate::math::ln_1p;
-use crate::simd::{Simd, VIRTUAL_LANES};
+use crate::simd::{Lanes, Simd, VIRTUAL_LANES};
 
 /// A register for each column.
-type Columns<S> = [<S as Simd>::F32; VIRTUAL_LANES];
+type Columns<S> = [<S as Lanes>::F32; VIRTUAL_LANES];
 
 /// *Writes* the columns of up to `LANES` rows to `registers`. What lies beyond the rows is unspecified.
 ///
