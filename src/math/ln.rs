@@ -3,7 +3,8 @@
 //! 1. `x = m * 2^e` with `m` in `[sqrt(1/2), sqrt(2))`, subnormal `x` too; `f = m - 1` is exact.
 //! 2. `ln(1 + f) = f - f^2/2 + f^3 q(f)`, `q` of degree 8: Sollya's `fpminimax((log(1+x)-x+x^2/2)/x^3, 8,
 //!    [|SG...|], [-0.2929;0.4143], absolute)`, relative error of `ln` 0.08 * 2^-24.
-//! 3. Plus `e ln 2` in two parts, the large one, exact in `f32`, last.
+//! 3. Plus `e ln 2` in two parts, the large one, exact in `f32`, last. What [`Lanes::frexp`] gives for 0, infinity and below 0
+//!    leads to the right answer by itself.
 
 use super::polynomial;
 use crate::simd::Lanes;
@@ -46,19 +47,11 @@ pub(super) fn sum<S: Lanes>(s: S, f: S::F32, low: S::F32, e: S::F32) -> S::F32 {
     s.mul_add(e, s.splat(LN2_HI), s.add(f, small))
 }
 
-/// `y`, but for an `x` that is not positive and finite.
-#[inline(always)]
-pub(super) fn ends<S: Lanes>(s: S, x: S::F32, y: S::F32) -> S::F32 {
-    let y = s.select(s.eq(x, s.splat(f32::INFINITY)), x, y);
-    let y = s.select(s.eq(x, s.splat(0.0)), s.splat(f32::NEG_INFINITY), y);
-    s.select(s.le(s.splat(0.0), x), y, s.splat(f32::NAN))
-}
-
 /// `ln x`; `ln(0) = -inf`, `ln(inf) = inf`, NaN below 0.
 #[inline(always)]
 pub fn ln<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (f, e) = reduce(s, x);
-    ends(s, x, sum(s, f, s.splat(0.0), e))
+    sum(s, f, s.splat(0.0), e)
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ const FAR: f32 = 1.0e12;
 fn ln_double<S: Lanes>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let two = s.splat(2.0);
     let (f, e) = reduce(s, x);
-    let (q, q_low) = quotient(s, (f, s.splat(0.0)), fast_two_sum(s, two, f));
+    let (d, d_low) = fast_two_sum(s, two, f);
+    let (q, q_low) = quotient(s, (f, s.splat(0.0)), (d, d_low), s.div(s.splat(1.0), d));
     let (z, z_low) = two_product(s, q, q);
     let z_low = s.mul_add(s.mul(two, q), q_low, z_low);
     let (c, c_low) = fast_two_sum(s, s.splat(THIRDS), s.mul(z, polynomial(s, z, &P)));

@@ -4,7 +4,7 @@
 //! its relative accuracy down to subnormal numbers. Both `e` and `1 + e` are sums of two floats, and the quotient is
 //! corrected by what it lacks.
 
-use super::double::{fast_two_sum, quotient};
+use super::double::{fast_two_sum, quotient, reciprocal};
 use super::exp::exp_double;
 use crate::simd::Lanes;
 
@@ -21,7 +21,7 @@ pub fn sigmoid<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (d, d_low) = fast_two_sum(s, one, e);
     let negative = s.lt(x, zero);
     let numerator = (s.select(negative, e, one), s.select(negative, e_low, zero));
-    let (q, q_low) = quotient(s, numerator, (d, s.add(d_low, e_low)));
+    let (q, q_low) = quotient(s, numerator, (d, s.add(d_low, e_low)), reciprocal(s, d));
     s.add(q, q_low)
 }
 

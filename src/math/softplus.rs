@@ -29,7 +29,7 @@ pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let two = s.splat(2.0);
     let (e, e_low) = exp_double(s, s.max(s.splat(-104.0), s.neg(s.abs(x))));
     let (d, d_low) = fast_two_sum(s, two, e);
-    let (q, q_low) = quotient(s, (e, e_low), (d, s.add(d_low, e_low)));
+    let (q, q_low) = quotient(s, (e, e_low), (d, s.add(d_low, e_low)), s.div(s.splat(1.0), d));
     let q2 = s.mul(q, q);
     let rest = s.mul_add(s.mul(q, q2), polynomial(s, q2, &P), s.mul(two, q_low));
     let positive = s.max(s.splat(0.0), x);

@@ -170,13 +170,16 @@ impl Lanes for Avx2 {
         let subnormal = self.lt(a, self.splat(f32::MIN_POSITIVE));
         let lifted = self.select(subnormal, self.mul(a, self.splat(TWO_24)), a);
         let bias = self.select(subnormal, self.splat(127.0 + 24.0), self.splat(127.0));
-        op!({
+        let (mantissa, exponent) = op!({
             let bits = _mm256_castps_si256(lifted);
             let exponent = _mm256_cvtepi32_ps(_mm256_srli_epi32::<23>(bits));
             let mantissa = _mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff));
             let mantissa = _mm256_or_si256(mantissa, _mm256_set1_epi32(0x3f80_0000));
             (_mm256_castsi256_ps(mantissa), self.sub(exponent, bias))
-        })
+        });
+        let exponent = self.select(self.eq(a, self.splat(f32::INFINITY)), a, exponent);
+        let exponent = self.select(self.eq(a, self.splat(0.0)), self.splat(f32::NEG_INFINITY), exponent);
+        (self.select(self.le(self.splat(0.0), a), mantissa, self.splat(f32::NAN)), exponent)
     }
 }
 

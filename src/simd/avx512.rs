@@ -156,7 +156,7 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     fn frexp(self, a: __m512) -> (__m512, __m512) {
-        op!((_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a), _mm512_getexp_ps(a)))
+        op!((_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(a), _mm512_getexp_ps(a)))
     }
 }
 

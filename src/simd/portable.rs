@@ -161,7 +161,10 @@ impl<const FUSED: bool> Lanes for Portable<FUSED> {
         let bias = self.select(subnormal, f32x4::splat(127.0 + 24.0), f32x4::splat(127.0));
         let exponent = f32x4::from_i32x4(wide::bytemuck::cast(lifted >> 23u32));
         let mantissa = lifted & u32x4::splat(0x007f_ffff) | u32x4::splat(0x3f80_0000);
-        (floats(mantissa), exponent - bias)
+        let exponent = self.select(a.simd_eq(f32x4::splat(f32::INFINITY)), a, exponent - bias);
+        let exponent = self.select(a.simd_eq(f32x4::splat(0.0)), f32x4::splat(f32::NEG_INFINITY), exponent);
+        let positive = f32x4::splat(0.0).simd_le(a);
+        (self.select(positive, floats(mantissa), f32x4::splat(f32::NAN)), exponent)
     }
 }
 

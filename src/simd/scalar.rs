@@ -158,6 +158,15 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     }
     #[inline(always)]
     fn frexp(self, a: f32) -> (f32, f32) {
+        if a == 0.0 {
+            return (1.0, f32::NEG_INFINITY);
+        }
+        if !(a > 0.0) {
+            return (f32::NAN, 0.0);
+        }
+        if a == f32::INFINITY {
+            return (1.0, a);
+        }
         let subnormal = a < f32::MIN_POSITIVE;
         let bits = if subnormal { a * TWO_24 } else { a }.to_bits();
         let bias = if subnormal { 127 + 24 } else { 127 };

@@ -233,6 +233,15 @@ fn check_frexp<S: Simd>(s: S) {
         let exact = f64::from(m) * 2f64.powi(e as i32) == f64::from(a);
         assert!((1.0..2.0).contains(&m) && e.fract() == 0.0 && exact, "{s:?}: frexp({a:e}) = ({m:e}, {e})");
     }
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    for (a, e) in [(0.0, -inf), (-0.0, -inf), (inf, inf), (-inf, nan), (nan, nan), (-1.0, nan), (-1e-45, nan)] {
+        let parts = s.frexp(s.splat(a));
+        let (m, found) = (s.to_lanes(s.wide(parts.0))[0], s.to_lanes(s.wide(parts.1))[0]);
+        assert!(
+            if e.is_nan() { m.is_nan() } else { m.abs() == 1.0 && found == e },
+            "{s:?}: frexp({a:e}) = ({m:e}, {found})"
+        );
+    }
 }
 
 /// Distinct numbers, so that a lane out of place shows.
