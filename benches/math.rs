@@ -1,25 +1,28 @@
 //! What does an element cost in each elementary function?
 //!
-//! `cargo bench --bench math` prints, for 1 Ki elements in the first-level cache, nanoseconds an element and multiples of a
-//! copy of the same slices, for every level of this CPU and for the peers that this machine has: SLEEF (Debian's
-//! `libsleef3`) and glibc's `libmvec`, loaded at run time, and the `wide` crate's own functions. Contestants take turns;
-//! best of all turns. `FLATGRAD_BENCH=16Mi` does the same for 16 Mi elements in memory.
+//! `cargo bench --bench math` prints a table: for 1 Ki elements in the first-level cache, nanoseconds an element and (in
+//! brackets) multiples of a copy of the same slices, for every level of this CPU and for the peers that this machine has:
+//! SLEEF (Debian's `libsleef3`) and glibc's `libmvec`, loaded at run time, and the `wide` crate's own functions. Contestants
+//! take turns; best of all turns. `FLATGRAD_BENCH=16Mi` does the same for 16 Mi elements in memory.
 #![allow(unsafe_code, improper_ctypes_definitions, reason = "peers are C functions that take registers")]
 
 mod common;
 
 use common::time;
-use flatgrad::Result;
+use flatgrad::activation::{self, Activation};
 use flatgrad::kernel::elementwise;
 use flatgrad::simd::{Level, set_level};
+use flatgrad::{Result, math};
 use std::hint::black_box;
 
-/// A name and what is measured under it.
-type Contestant<'a> = (String, Box<dyn Fn(&[f32], &mut [f32]) + 'a>);
+type Run<'a> = Box<dyn Fn(&[f32], &mut [f32]) + 'a>;
+/// A name and what is measured under it, if it is there.
+type Contestant<'a> = (String, Option<Run<'a>>);
 type Slices = fn(&[f32], &mut [f32]) -> Result<()>;
 
 struct Function {
     name: &'static str,
+    max_ulp: f32,
     flatgrad: Slices,
     sleef: Option<&'static str>,
     libmvec: Option<&'static str>,
@@ -27,8 +30,15 @@ struct Function {
     range: [f32; 2],
 }
 
-const fn function(name: &'static str, flatgrad: Slices, range: [f32; 2]) -> Function {
-    Function { name, flatgrad, sleef: None, libmvec: None, wide: None, range }
+const fn function(name: &'static str, max_ulp: f32, flatgrad: Slices, range: [f32; 2]) -> Function {
+    Function { name, max_ulp, flatgrad, sleef: None, libmvec: None, wide: None, range }
+}
+
+/// Its own rounding on top of that of the distribution function.
+const GELU_ULP: f32 = math::normal_cdf::MAX_ULP + 0.5;
+
+fn gelu(x: &[f32], y: &mut [f32]) -> Result<()> {
+    activation::forward(Activation::Gelu, x, y)
 }
 
 fn functions() -> Vec<Function> {
@@ -37,40 +47,41 @@ fn functions() -> Vec<Function> {
             sleef: Some("Sleef_expf16_u10"),
             libmvec: Some("_ZGVeN16v_expf"),
             wide: Some(wide::f32x16::exp),
-            ..function("exp", elementwise::exp, [-20.0, 20.0])
+            ..function("exp", math::exp::MAX_ULP, elementwise::exp, [-20.0, 20.0])
         },
         Function {
             sleef: Some("Sleef_expm1f16_u10"),
             libmvec: Some("_ZGVeN16v_expm1f"),
-            ..function("expm1", elementwise::expm1, [-20.0, 20.0])
+            ..function("expm1", math::expm1::MAX_ULP, elementwise::expm1, [-20.0, 20.0])
         },
         Function {
             sleef: Some("Sleef_logf16_u10"),
             libmvec: Some("_ZGVeN16v_logf"),
             wide: Some(wide::f32x16::ln),
-            ..function("ln", elementwise::ln, [1e-3, 1e3])
+            ..function("ln", math::ln::MAX_ULP, elementwise::ln, [1e-3, 1e3])
         },
         Function {
             sleef: Some("Sleef_log1pf16_u10"),
             libmvec: Some("_ZGVeN16v_log1pf"),
-            ..function("ln_1p", elementwise::ln_1p, [-0.9, 20.0])
+            ..function("ln_1p", math::ln_1p::MAX_ULP, elementwise::ln_1p, [-0.9, 20.0])
         },
         Function {
             sleef: Some("Sleef_tanhf16_u10"),
             libmvec: Some("_ZGVeN16v_tanhf"),
-            ..function("tanh", elementwise::tanh, [-8.0, 8.0])
+            ..function("tanh", math::tanh::MAX_ULP, elementwise::tanh, [-8.0, 8.0])
         },
-        function("sigmoid", elementwise::sigmoid, [-20.0, 20.0]),
-        function("log_sigmoid", elementwise::log_sigmoid, [-20.0, 20.0]),
-        function("softplus", elementwise::softplus, [-20.0, 20.0]),
+        function("sigmoid", math::sigmoid::MAX_ULP, elementwise::sigmoid, [-20.0, 20.0]),
+        function("log_sigmoid", math::softplus::MAX_ULP, elementwise::log_sigmoid, [-20.0, 20.0]),
+        function("softplus", math::softplus::MAX_ULP, elementwise::softplus, [-20.0, 20.0]),
         Function {
             sleef: Some("Sleef_erff16_u10"),
             libmvec: Some("_ZGVeN16v_erff"),
-            ..function("erf", elementwise::erf, [-4.0, 4.0])
+            ..function("erf", math::erf::MAX_ULP, elementwise::erf, [-4.0, 4.0])
         },
-        function("normal_cdf", elementwise::normal_cdf, [-6.0, 6.0]),
-        function("sqrt", elementwise::sqrt, [0.0, 100.0]),
-        function("rsqrt", elementwise::rsqrt, [1e-3, 100.0]),
+        function("normal_cdf", math::normal_cdf::MAX_ULP, elementwise::normal_cdf, [-6.0, 6.0]),
+        function("gelu", GELU_ULP, gelu, [-6.0, 6.0]),
+        function("sqrt", 0.5, elementwise::sqrt, [0.0, 100.0]),
+        function("rsqrt", math::rsqrt::MAX_ULP, elementwise::rsqrt, [1e-3, 100.0]),
     ]
 }
 
@@ -120,12 +131,15 @@ fn apply_wide(f: fn(wide::f32x16) -> wide::f32x16, x: &[f32], y: &mut [f32]) {
 }
 
 /// Best time of each contestant, in turns.
-fn turns(x: &[f32], y: &mut [f32], contestants: &[Contestant]) -> Vec<f64> {
+fn turns(x: &[f32], y: &mut [f32], contestants: &[Contestant]) -> Vec<Option<f64>> {
     let repeats = (100_000 / x.len()).max(1);
-    let mut best = vec![f64::INFINITY; contestants.len()];
+    let mut best = vec![None; contestants.len()];
     for _ in 0..if x.len() > 1 << 20 { 8 } else { 400 } {
         for (best, (_, run)) in best.iter_mut().zip(contestants) {
-            *best = best.min(time(repeats, || run(black_box(x), black_box(y))));
+            if let Some(run) = run {
+                let seconds = time(repeats, || run(black_box(x), black_box(y)));
+                *best = Some(best.map_or(seconds, |best: f64| best.min(seconds)));
+            }
         }
     }
     best
@@ -145,35 +159,44 @@ fn main() {
         }
     }
     println!("{n} elements: ns per element (times a copy)");
-    for function in functions() {
+    for (i, function) in functions().into_iter().enumerate() {
         let [low, high] = function.range;
         let x: Vec<f32> = (0..n).map(|i| low + (high - low) * (i as f32 * 0.618_034).fract()).collect();
         let mut y = vec![0.0; n];
         let mut contestants: Vec<Contestant> =
-            vec![("copy".into(), Box::new(|x: &[f32], y: &mut [f32]| y.copy_from_slice(x)))];
+            vec![("copy".into(), Some(Box::new(|x: &[f32], y: &mut [f32]| y.copy_from_slice(x))))];
         for level in Level::available() {
             let run = function.flatgrad;
             contestants.push((
                 level.name().into(),
-                Box::new(move |x: &[f32], y: &mut [f32]| {
+                Some(Box::new(move |x: &[f32], y: &mut [f32]| {
                     set_level(level);
                     run(x, y).expect("the lengths are equal");
-                }),
+                })),
             ));
         }
         #[cfg(target_arch = "x86_64")]
         for ((name, peer), symbol) in peers.iter().zip([function.sleef, function.libmvec]) {
-            if let Some(run) = peer.as_ref().zip(symbol).and_then(|(peer, symbol)| peer.function(symbol)) {
-                contestants.push(((*name).into(), Box::new(run)));
-            }
+            let run = peer.as_ref().zip(symbol).and_then(|(peer, symbol)| peer.function(symbol));
+            contestants.push(((*name).into(), run.map(|run| Box::new(run) as Run)));
         }
-        if let Some(f) = function.wide {
-            contestants.push(("wide".into(), Box::new(move |x: &[f32], y: &mut [f32]| apply_wide(f, x, y))));
+        let wide = function.wide.map(|f| Box::new(move |x: &[f32], y: &mut [f32]| apply_wide(f, x, y)) as Run);
+        contestants.push(("wide".into(), wide));
+        if i == 0 {
+            let names: Vec<&str> = contestants.iter().map(|(name, _)| name.as_str()).collect();
+            println!("| function | max ULP | {} |", names.join(" | "));
+            println!("|---|---{}|", "|---".repeat(names.len()));
         }
         let best = turns(&x, &mut y, &contestants);
-        print!("{:12}", function.name);
-        for ((name, _), seconds) in contestants.iter().zip(&best) {
-            print!("  {name} {:.3} ({:.1})", seconds / n as f64 * 1e9, seconds / best[0]);
+        print!("| {} | {} |", function.name, function.max_ulp);
+        for seconds in &best {
+            match seconds {
+                Some(seconds) => {
+                    let copies = best[0].map_or(f64::NAN, |copy| seconds / copy);
+                    print!(" {:.2} ({copies:.1}) |", seconds / n as f64 * 1e9);
+                }
+                None => print!(" |"),
+            }
         }
         println!();
     }

@@ -13,7 +13,7 @@ pub const MAX_ULP: f32 = 0.87;
 /// Where it holds: from -1 on; NaN below.
 pub const DOMAIN: [f32; 2] = [-1.0, f32::INFINITY];
 
-const RECIPROCAL: [f32; 2] = [-1.075_422_2, 0.942_614_95];
+const RECIPROCAL: [f32; 2] = [-1.075_422_2, 0.942_615];
 
 /// `ln(1 + x)`; -inf at -1, inf at inf, NaN below -1.
 #[inline(always)]

@@ -146,13 +146,13 @@ pub(crate) fn apply<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::Long,
 
 /// How often `y` falls where `x` rises, and the last such `x`.
 #[inline(always)]
+#[expect(clippy::needless_bitwise_bool, reason = "without branches LLVM can vectorize it")]
 fn falls(x: &[f32], y: &[f32]) -> (u64, f32) {
     let (len, one) = (x.len().saturating_sub(1), x.len().min(1));
     let fell = |x0: f32, x1: f32, y0: f32, y1: f32| (x0 < x1) & (y0 > y1) | (x0 > x1) & (y0 < y1);
     let pairs = || x[..len].iter().zip(&x[one..]).zip(y[..len].iter().zip(&y[one..]));
     let count: u32 = pairs().map(|((x0, x1), (y0, y1))| u32::from(fell(*x0, *x1, *y0, *y1))).sum();
-    let last =
-        if count == 0 { None } else { pairs().filter(|((x0, x1), (y0, y1))| fell(**x0, **x1, **y0, **y1)).last() };
+    let last = if count == 0 { None } else { pairs().rfind(|((x0, x1), (y0, y1))| fell(**x0, **x1, **y0, **y1)) };
     (u64::from(count), last.map_or(0.0, |((x, _), _)| *x))
 }
 
@@ -183,7 +183,7 @@ fn is_below(bound: f64, y: &[f32], exact: &[f64]) -> bool {
     for (y, exact) in y.iter().zip(exact) {
         for i in 0..8 {
             let (wide, rounded) = (f64::from(y[i]), exact[i] as f32);
-            let right = rounded.to_bits() == y[i].to_bits() || y[i].is_nan() && exact[i].is_nan();
+            let right = same(rounded, y[i]);
             let error = (wide - exact[i]).abs() * unit(exact[i]);
             larger[i] = if error > larger[i] && !right { error } else { larger[i] };
             // The sign bit: that the signs differ, or that the exponent is that of infinity and NaN.
@@ -194,8 +194,10 @@ fn is_below(bound: f64, y: &[f32], exact: &[f64]) -> bool {
     y_rest.is_empty() && odd.iter().all(|odd| odd >> 63 == 0) && larger.iter().all(|error| *error <= bound)
 }
 
+#[inline(always)]
+#[expect(clippy::needless_bitwise_bool, reason = "without branches LLVM can vectorize it")]
 fn same(a: f32, b: f32) -> bool {
-    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+    (a.to_bits() == b.to_bits()) | (a.is_nan() & b.is_nan())
 }
 
 /// Compiles the judge and the levels without instructions of their own for AVX2 where the CPU has it: the arithmetic is the
@@ -222,7 +224,7 @@ fn block(claim: &Claim, x: &[f32], run: &impl Fn(Level, &[f32], &mut [f32]), ora
         run(level, x, &mut y);
         let kind = usize::from(level.is_fused());
         if let Some(first) = &results[kind] {
-            let equal = first.iter().zip(&y).fold(true, |equal, (a, b)| equal & (a.to_bits() == b.to_bits()));
+            let equal = first.iter().zip(&y).fold(true, |equal, (a, b)| equal & same(*a, *b));
             let differs = if equal { None } else { (0..x.len()).find(|&i| !same(first[i], y[i])) };
             assert_eq!(differs.map(|i| (x[i], first[i], y[i])), None, "{}: {level} has other bits", claim.name);
             continue;

@@ -161,7 +161,7 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
         if a == 0.0 {
             return (1.0, f32::NEG_INFINITY);
         }
-        if !(a > 0.0) {
+        if a.is_nan() || a < 0.0 {
             return (f32::NAN, 0.0);
         }
         if a == f32::INFINITY {
