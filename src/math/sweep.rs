@@ -195,7 +195,6 @@ fn is_below(bound: f64, y: &[f32], exact: &[f64]) -> bool {
 }
 
 #[inline(always)]
-#[expect(clippy::needless_bitwise_bool, reason = "without branches LLVM can vectorize it")]
 fn same(a: f32, b: f32) -> bool {
     (a.to_bits() == b.to_bits()) | (a.is_nan() & b.is_nan())
 }
