@@ -129,7 +129,7 @@ pub trait Simd: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static
     /// `if mask { yes } else { no }`, bit for bit.
     fn select(self, mask: Self::Mask, yes: Self::F32, no: Self::F32) -> Self::F32;
 
-    /// `a * 2^n`, rounded once, for `1/2 <= |a| <= 2` (or NaN) and integers `n` in `-252..=252`; else unspecified.
+    /// `a * 2^n`, rounded once, for `2^-24 <= |a| <= 2` (or NaN) and integers `n` in `-252..=252`; else unspecified.
     fn ldexp(self, a: Self::F32, n: Self::F32) -> Self::F32;
     /// `(m, e)` with `a == m * 2^e` and `1 <= m < 2`, for finite `a > 0`, subnormal ones too; else unspecified.
     fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32);
