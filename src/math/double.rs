@@ -52,6 +52,28 @@ fn split<S: Lanes>(s: S, a: S::F32) -> (S::F32, S::F32) {
     (high, s.sub(a, high))
 }
 
+/// `a * b + c` as `(sum, what it lacks)`, exactly, for `|c| >= |a * b|`, where `sum - c` takes no more than 24 bits.
+#[inline(always)]
+pub(super) fn mul_add_double<S: Lanes>(s: S, a: S::F32, b: S::F32, c: S::F32) -> (S::F32, S::F32) {
+    if S::FUSED {
+        let sum = s.mul_add(a, b, c);
+        return (sum, s.mul_add(a, b, s.sub(c, sum)));
+    }
+    let (product, error) = two_product(s, a, b);
+    let sum = s.add(c, product);
+    (sum, s.add(s.sub(product, s.sub(sum, c)), error))
+}
+
+/// `a * (b + b_low)`, rounded once but for what is far below its last place.
+#[inline(always)]
+pub(super) fn rounded_product<S: Lanes>(s: S, a: S::F32, (b, b_low): (S::F32, S::F32)) -> S::F32 {
+    if S::FUSED {
+        return s.mul_add(a, b, s.mul(a, b_low));
+    }
+    let (product, error) = two_product(s, a, b);
+    s.add(product, s.add(s.mul(a, b_low), error))
+}
+
 /// Sollya's `fpminimax(1/x, 3, [|SG...|], [1;2], relative)`: relative error 2^-9.
 const RECIPROCAL: [f32; 4] = [2.828_421_8, -2.939_339_2, 1.331_021, -0.221_836_73];
 

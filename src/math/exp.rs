@@ -16,8 +16,8 @@ pub const MAX_ULP: f32 = 0.99;
 /// Where it holds: everywhere, subnormal results included.
 pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
-const LN2_HI: f32 = 0.693_145_75;
-const LN2_LO: f32 = 1.428_606_8e-6;
+pub(super) const LN2_HI: f32 = 0.693_145_75;
+pub(super) const LN2_LO: f32 = 1.428_606_8e-6;
 const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e-3, 1.997_232_5e-4];
 
 /// `e^x`; `exp(-inf) = 0`, `exp(inf) = inf`.

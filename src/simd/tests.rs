@@ -182,7 +182,7 @@ fn scales() -> Vec<f32> {
     padded(xs)
 }
 
-/// What `ldexp` takes: `1/2 <= |a| <= 2`, with every pattern of the last bits, and NaN.
+/// What `ldexp` takes: `2^-24 <= |a| <= 2`, with every pattern of the last bits, and NaN.
 fn mantissas() -> Vec<f32> {
     let mut xs = vec![0.5, -0.5, 1.0, 2.0, -2.0, 1.0 - f32::EPSILON / 2.0, 1.0 + f32::EPSILON, f32::NAN];
     xs.extend(random_bits(7, 256).iter().map(|x| f32::from_bits(x.to_bits() & 0x80ff_ffff | 0x3f00_0000)));
@@ -191,6 +191,8 @@ fn mantissas() -> Vec<f32> {
         let tie = 1.0 + 0.5f32.powi(kept + 1);
         xs.extend([tie, -tie, tie - f32::EPSILON, tie + f32::EPSILON]);
     }
+    let small: Vec<f32> = xs.iter().flat_map(|x| [x * 0.5f32.powi(9), x * 0.5f32.powi(23)]).collect();
+    xs.extend(small);
     padded(xs)
 }
 
