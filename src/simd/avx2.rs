@@ -192,7 +192,7 @@ impl Simd for Avx2 {
     type Long = Four<Self>;
     #[inline(always)]
     fn long(self) -> Four<Self> {
-        Four(self)
+        Four::new(self)
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

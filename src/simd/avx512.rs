@@ -169,7 +169,7 @@ impl Simd for Avx512 {
     type Long = Four<Self>;
     #[inline(always)]
     fn long(self) -> Four<Self> {
-        Four(self)
+        Four::new(self)
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

@@ -8,9 +8,17 @@ use super::{Lanes, sealed::Sealed};
 
 /// Four registers of `S`.
 #[derive(Clone, Copy, Debug)]
-pub struct Four<S>(pub(super) S);
+pub struct Four<S>(S);
 
 impl<S: Lanes> Sealed for Four<S> {}
+
+impl<S: Lanes> Four<S> {
+    /// Four times the register of `s`.
+    #[must_use]
+    pub const fn new(s: S) -> Self {
+        Self(s)
+    }
+}
 
 #[inline(always)]
 fn each<A: Copy, R>([a, b, c, d]: [A; 4], f: impl Fn(A) -> R) -> [R; 4] {

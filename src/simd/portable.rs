@@ -178,7 +178,7 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
     type Long = Four<Self>;
     #[inline(always)]
     fn long(self) -> Four<Self> {
-        Four(self)
+        Four::new(self)
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

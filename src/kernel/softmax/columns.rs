@@ -3,10 +3,10 @@
 //! lanes; the sums of the columns are added in the order 8-4-2-1, which gives the bits of every other way.
 
 use super::exponent::Exponent;
-use super::row::exp_and_parts;
+use super::row::add_part;
 use super::{Source, split};
-use crate::math::ln_1p;
-use crate::simd::{Lanes, Simd, VIRTUAL_LANES};
+use crate::math::{exp, ln_1p};
+use crate::simd::{Four, Lanes, Simd, VIRTUAL_LANES};
 
 /// A register for each column.
 type Columns<S> = [<S as Lanes>::F32; VIRTUAL_LANES];
@@ -111,13 +111,27 @@ fn exp_parts<S: Simd, E: Exponent>(
     let zero = s.splat(0.0);
     let mut ones = zero;
     let mut others = [zero; VIRTUAL_LANES];
-    for (x, other) in registers.iter_mut().zip(&mut others).take(columns) {
-        let exponent = e.scale(s, s.sub(e.key(s, *x), max));
-        let (exp, parts) = exp_and_parts(s, exponent, [ones, zero]);
-        [ones, *other] = parts;
-        *x = y(exponent, exp);
+    // Four exponentials side by side do not wait for each other; those right of the last column are not used.
+    for first in (0..columns).step_by(4) {
+        let (Some(x), Some(other)) = (four_from(registers, first), four_from(&mut others, first)) else { break };
+        let mut exponents = [zero; 4];
+        for j in 0..4 {
+            exponents[j] = e.scale(s, s.sub(e.key(s, x[j]), max));
+        }
+        let exps = exp(Four::new(s), exponents);
+        for j in 0..4 {
+            if first + j < columns {
+                [ones, other[j]] = add_part(s, exponents[j], exps[j], [ones, zero]);
+                x[j] = y(exponents[j], exps[j]);
+            }
+        }
     }
     [ones, fold(s, others)]
+}
+
+#[inline(always)]
+fn four_from<T>(registers: &mut [T; VIRTUAL_LANES], first: usize) -> Option<&mut [T; 4]> {
+    registers.get_mut(first..)?.first_chunk_mut()
 }
 
 /// The sum of each row's exponentials without one of the ones.

@@ -78,14 +78,13 @@ impl Parts {
     }
 }
 
-/// One exponential and its share in the [`Parts`] of its lane.
+/// The [`Parts`] of a lane with one more exponential `e`.
 #[inline(always)]
-pub(super) fn exp_and_parts<S: Simd>(s: S, exponent: S::F32, [ones, others]: [S::F32; 2]) -> (S::F32, [S::F32; 2]) {
+pub(super) fn add_part<S: Simd>(s: S, exponent: S::F32, e: S::F32, [ones, others]: [S::F32; 2]) -> [S::F32; 2] {
     let zero = s.splat(0.0);
-    let e = exp(s, exponent);
     let largest = s.eq(exponent, zero);
     let one_more = s.add(ones, s.splat(1.0));
-    (e, [s.select(largest, one_more, ones), s.add(others, s.select(largest, zero, e))])
+    [s.select(largest, one_more, ones), s.add(others, s.select(largest, zero, e))]
 }
 
 /// The parts of `e^scale(key - max)` over a row that is `ins`, or `outs` where that is empty. *Writes* the exponentials
@@ -107,8 +106,9 @@ pub(super) fn exp_parts<S: Simd, E: Exponent, const O: usize, const I: usize>(
         #[inline(always)]
         |old, x, parts| {
             let x = x.first().or(old.first()).copied().unwrap_or(max);
-            let (y, parts) = exp_and_parts(s, e.scale(s, s.sub(e.key(s, x), max)), parts);
-            ([y; O], parts)
+            let exponent = e.scale(s, s.sub(e.key(s, x), max));
+            let y = exp(s, exponent);
+            ([y; O], add_part(s, exponent, y, parts))
         },
     );
     Parts { ones: total(s, ones), others: total(s, others) }
