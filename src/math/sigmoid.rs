@@ -5,7 +5,7 @@
 //! corrected by what it lacks.
 
 use super::double::{fast_two_sum, quotient, reciprocal};
-use super::exp::exp_double;
+use super::exp::{UNDERFLOW, exp_double};
 use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
@@ -13,15 +13,20 @@ pub const MAX_ULP: f32 = 0.80;
 /// Where it holds: everywhere.
 pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
+/// Beside 1, nothing.
+pub(super) const TINY: f32 = 1.0e-12;
+
 /// `1 / (1 + e^-x)`; 0 at -inf, 1 at inf.
 #[inline(always)]
 pub fn sigmoid<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let (e, e_low) = exp_double(s, s.max(s.splat(-104.0), s.neg(s.abs(x))));
+    let (e, e_low) = exp_double(s, s.max(s.splat(UNDERFLOW), s.neg(s.abs(x))));
     let (d, d_low) = fast_two_sum(s, one, e);
     let negative = s.lt(x, zero);
     let numerator = (s.select(negative, e, one), s.select(negative, e_low, zero));
-    let (q, q_low) = quotient(s, numerator, (d, s.add(d_low, e_low)), reciprocal(s, d));
+    // Where it cannot count it is 0: its product with the quotient would be subnormal, and slow.
+    let d_low = s.select(s.lt(s.splat(TINY), e), s.add(d_low, e_low), zero);
+    let (q, q_low) = quotient(s, numerator, (d, d_low), reciprocal(s, d));
     s.add(q, q_low)
 }
 

@@ -9,7 +9,7 @@
 //! absolute)`, absolute error 0.23 * 2^-24 at 1.
 
 use super::double::{fast_two_sum, quotient, two_sum};
-use super::exp::exp_double;
+use super::exp::{UNDERFLOW, exp_double};
 use super::polynomial;
 use crate::simd::Lanes;
 
@@ -26,18 +26,18 @@ const P: [f32; 5] = [0.666_666_7, 0.399_995_42, 0.285_978_14, 0.216_399_75, 0.23
 /// `ln(1 + e^x)`; 0 at -inf, inf at inf.
 #[inline(always)]
 pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
-    let two = s.splat(2.0);
-    let (e, e_low) = exp_double(s, s.max(s.splat(-104.0), s.neg(s.abs(x))));
+    let (zero, two) = (s.splat(0.0), s.splat(2.0));
+    let (e, e_low) = exp_double(s, s.max(s.splat(UNDERFLOW), s.neg(s.abs(x))));
+    // Far out it is one of the two alone, and the rest is spared products that are subnormal, and slow.
+    let is_near = s.lt(s.abs(x), s.splat(20.0));
+    let far = s.add(s.max(zero, x), s.add(e, e_low));
+    let (e, e_low) = (s.select(is_near, e, zero), s.select(is_near, e_low, zero));
     let (d, d_low) = fast_two_sum(s, two, e);
     let (q, q_low) = quotient(s, (e, e_low), (d, s.add(d_low, e_low)), s.div(s.splat(1.0), d));
     let q2 = s.mul(q, q);
     let rest = s.mul_add(s.mul(q, q2), polynomial(s, q2, &P), s.mul(two, q_low));
-    let positive = s.max(s.splat(0.0), x);
-    let (sum, low) = two_sum(s, positive, s.mul(two, q));
-    let y = s.add(sum, s.add(low, rest));
-    // Far out it is one of the two alone; halving a subnormal `e` would have lost a bit.
-    let far = s.add(positive, s.add(e, e_low));
-    let y = s.select(s.lt(s.abs(x), s.splat(40.0)), y, far);
+    let (sum, low) = two_sum(s, s.max(zero, x), s.mul(two, q));
+    let y = s.select(is_near, s.add(sum, s.add(low, rest)), far);
     let x2 = s.mul(x, x);
     let near = s.mul_add(x2, polynomial(s, x2, &C), s.splat(LN2_LO));
     let near = s.add(s.splat(LN2_HI), s.mul_add(x, s.splat(0.5), near));

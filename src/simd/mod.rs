@@ -116,7 +116,8 @@ pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'stati
     /// `if mask { yes } else { no }`, bit for bit.
     fn select(self, mask: Self::Mask, yes: Self::F32, no: Self::F32) -> Self::F32;
 
-    /// `a * 2^n`, rounded once, for `2^-24 <= |a| <= 2` (or NaN) and integers `n` in `-252..=252`; else unspecified.
+    /// `a * 2^n`, rounded once, for `2^-24 <= |a| <= 2` (or NaN) and integers `n` in `-160..=252`; 0 for positive `a` and
+    /// `n` from -252 on, without the time that CPUs take to round to 0; else unspecified.
     fn ldexp(self, a: Self::F32, n: Self::F32) -> Self::F32;
     /// `(m, e)` with `a == m * 2^e` and `1 <= m < 2`, for finite `a > 0`, subnormal ones too. As a logarithm needs it, `e`
     /// is `-inf` for 0 and `inf` for infinity, with an `m` of size 1, and `m` is NaN for NaN and below 0.
