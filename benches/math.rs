@@ -189,7 +189,7 @@ fn main() {
         }
         let best = turns(&x, &mut y, &contestants);
         let max_ulp = function.max_ulp.map_or(String::new(), |ulp| format!("{ulp:.2}"));
-        print!("| {} | {max_ulp} |", function.name);
+        print!("| `{}` | {max_ulp} |", function.name);
         for seconds in &best {
             match seconds {
                 Some(seconds) => {
