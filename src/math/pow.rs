@@ -36,7 +36,7 @@ fn ln_double<S: Lanes>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let two = s.splat(2.0);
     let (f, e) = reduce(s, x);
     let (d, d_low) = fast_two_sum(s, two, f);
-    let (q, q_low) = quotient(s, (f, s.splat(0.0)), (d, d_low), s.div(s.splat(1.0), d));
+    let (q, q_low) = quotient(s, (f, s.splat(0.0)), (d, d_low));
     let (z, z_low) = two_product(s, q, q);
     let z_low = s.mul_add(s.mul(two, q), q_low, z_low);
     let (c, c_low) = fast_two_sum(s, s.splat(THIRDS), s.mul(z, polynomial(s, z, &P)));

@@ -4,7 +4,7 @@
 //! its relative accuracy down to subnormal numbers. Both `e` and `1 + e` are sums of two floats, and the quotient is
 //! corrected by what it lacks.
 
-use super::double::{fast_two_sum, quotient, reciprocal};
+use super::double::{fast_two_sum, quotient};
 use super::exp::{UNDERFLOW, exp_double};
 use crate::simd::Lanes;
 
@@ -26,7 +26,7 @@ pub fn sigmoid<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let numerator = (s.select(negative, e, one), s.select(negative, e_low, zero));
     // Where it cannot count it is 0: its product with the quotient would be subnormal, and slow.
     let d_low = s.select(s.lt(s.splat(TINY), e), s.add(d_low, e_low), zero);
-    let (q, q_low) = quotient(s, numerator, (d, d_low), reciprocal(s, d));
+    let (q, q_low) = quotient(s, numerator, (d, d_low));
     s.add(q, q_low)
 }
 

@@ -33,7 +33,7 @@ pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let far = s.add(s.max(zero, x), s.add(e, e_low));
     let (e, e_low) = (s.select(is_near, e, zero), s.select(is_near, e_low, zero));
     let (d, d_low) = fast_two_sum(s, two, e);
-    let (q, q_low) = quotient(s, (e, e_low), (d, s.add(d_low, e_low)), s.div(s.splat(1.0), d));
+    let (q, q_low) = quotient(s, (e, e_low), (d, s.add(d_low, e_low)));
     let q2 = s.mul(q, q);
     let rest = s.mul_add(s.mul(q, q2), polynomial(s, q2, &P), s.mul(two, q_low));
     let (sum, low) = two_sum(s, s.max(zero, x), s.mul(two, q));

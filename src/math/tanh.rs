@@ -3,7 +3,7 @@
 //! `1 - f` is made as `e^x - 1` is, accurate also where `x` is small; numerator and denominator are sums of two floats,
 //! and the quotient is corrected by what it lacks. 1 in `f32` from 9.02 on.
 
-use super::double::{fast_two_sum, quotient, reciprocal};
+use super::double::{fast_two_sum, quotient};
 use super::exp::exp_parts;
 use crate::simd::Lanes;
 
@@ -25,7 +25,7 @@ pub fn tanh<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let num_low = s.add(whole_low, s.sub(low, s.mul(scale, t_low)));
     // 1 + f = 2 - (1 - f)
     let (den, low) = fast_two_sum(s, two, s.neg(num));
-    let (q, q_low) = quotient(s, (num, num_low), (den, s.sub(low, num_low)), reciprocal(s, den));
+    let (q, q_low) = quotient(s, (num, num_low), (den, s.sub(low, num_low)));
     s.copysign(s.add(q, q_low), x)
 }
 
