@@ -3,7 +3,7 @@
 //! `Portable<false>` multiplies and adds, so it has the bits of a Cortex-M on every machine.
 //! `Portable<true>` is NEON with its fused multiply-add.
 
-use super::{Lanes, Simd, VIRTUAL_LANES, four::Four, scalar::TWO_24, sealed::Sealed};
+use super::{Lanes, Simd, VIRTUAL_LANES, scalar::TWO_24, sealed::Sealed};
 use wide::{f32x4, i32x4, u32x4};
 
 /// Four `f32` at a time; `FUSED` chooses whether `mul_add` rounds once (aarch64 only).
@@ -175,10 +175,10 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
     const TILE_REGISTERS: usize = 3;
     type Square = [f32x4; 4];
     type Wide = [f32x4; 4];
-    type Long = Four<Self>;
+    type Long = Self;
     #[inline(always)]
-    fn long(self) -> Four<Self> {
-        Four::new(self)
+    fn long(self) -> Self {
+        self
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
