@@ -16,7 +16,7 @@ pub use crate::kernel::{
 };
 
 use crate::error::Result;
-use crate::kernel::{map, map_reduce, scale, total};
+use crate::kernel::{Exponent, Rows, Then, each_row, map, map_reduce, total};
 use crate::math::exp;
 use crate::shape::{check_len, check_rows};
 use crate::simd::Simd;
@@ -31,115 +31,79 @@ enum Of {
     Logarithms,
 }
 
-/// Checks, then the gradient of rows whose upstream gradient is `dy`, or `dx` where that is empty.
-fn backward<const I: usize>(
-    of: Of,
-    y: &[f32],
-    dy: [&[f32]; I],
-    dx: &mut [f32],
-    dx_name: &'static str,
-    (rows, sign): (Softmax, f32),
-) -> Result<()> {
+/// Checks, then the gradient of rows from the upstream gradient `dy`.
+fn backward(of: Of, y: &[f32], mut dy: Rows, dx_name: &'static str, (rows, sign): (Softmax, f32)) -> Result<()> {
     let Softmax { columns, .. } = rows;
     let factor = sign * rows.factor()?;
     check_rows("y", y, columns)?;
-    for dy in dy {
-        check_len("dy", dy, 1, y.len())?;
-    }
-    check_len(dx_name, dx, 1, y.len())?;
-    dispatch!(simd::level(), s => backward_rows(s, of, y, dy, dx, columns, factor));
+    check_len(if matches!(dy, Rows::InPlace(_)) { dx_name } else { "dy" }, dy.x(), 1, y.len())?;
+    check_len(dx_name, dy.out(), 1, y.len())?;
+    dispatch!(simd::level(), s => backward_rows(s, of, y, dy, columns, factor));
     Ok(())
 }
 
 #[inline(always)]
-fn backward_rows<S: Simd, const I: usize>(
-    s: S,
-    of: Of,
-    y: &[f32],
-    dy: [&[f32]; I],
-    dx: &mut [f32],
-    columns: usize,
-    factor: f32,
-) {
+fn backward_rows<S: Simd>(s: S, of: Of, y: &[f32], mut dy: Rows, columns: usize, factor: f32) {
     let columns = columns.max(1);
-    for (i, (y, dx)) in y.chunks_exact(columns).zip(dx.chunks_exact_mut(columns)).enumerate() {
-        let dy = dy.map(|dy| dy.get(i * columns..).and_then(|dy| dy.get(..columns)).unwrap_or_default());
+    for (i, y) in y.chunks_exact(columns).enumerate() {
+        let mut row = dy.part(i * columns, columns);
         match of {
-            Of::Probabilities => softmax_row(s, y, dy, dx, factor),
-            Of::Logarithms => log_softmax_row(s, y, dy, dx, factor),
+            Of::Probabilities => softmax_row(s, y, &mut row, factor),
+            Of::Logarithms => log_softmax_row(s, y, &mut row, factor),
         }
     }
 }
 
 /// y = e^(x f) / sum of e^(x f): dx = f y (dy - sum of y dy).
 #[inline(always)]
-fn softmax_row<S: Simd, const I: usize>(s: S, y: &[f32], dy: [&[f32]; I], dx: &mut [f32], factor: f32) {
+fn softmax_row<S: Simd>(s: S, y: &[f32], row: &mut Rows, factor: f32) {
     let [lanes] = map_reduce(
         s,
         [],
-        [y, dy.first().copied().unwrap_or(dx)],
-        [0.0],
+        [y, row.x()],
+        [s.wide(s.splat(0.0))],
         #[inline(always)]
         |[], [y, dy], [sum]| ([], [s.mul_add(y, dy, sum)]),
     );
     let (dot, factor) = (s.splat(total(s, lanes)), s.splat(factor));
-    gradient_of_row(
-        s,
-        y,
-        dy,
-        dx,
+    row.write(
         #[inline(always)]
-        |y, dy| s.mul(s.mul(y, s.sub(dy, dot)), factor),
+        |place, dy, dx| {
+            map(
+                s,
+                [dx],
+                [y.get(place..).unwrap_or_default(), dy],
+                #[inline(always)]
+                |_, [y, dy]| [s.mul(s.mul(y, s.sub(dy, dot)), factor)],
+            );
+        },
     );
 }
 
 /// y = x f - ln(sum of e^(x f)): dx = f (dy - e^y sum of dy).
 #[inline(always)]
-fn log_softmax_row<S: Simd, const I: usize>(s: S, y: &[f32], dy: [&[f32]; I], dx: &mut [f32], factor: f32) {
+fn log_softmax_row<S: Simd>(s: S, y: &[f32], row: &mut Rows, factor: f32) {
     let [lanes] = map_reduce(
         s,
         [],
-        [dy.first().copied().unwrap_or(dx)],
-        [0.0],
+        [row.x()],
+        [s.wide(s.splat(0.0))],
         #[inline(always)]
         |[], [dy], [sum]| ([], [s.add(dy, sum)]),
     );
     let (minus_sum, factor) = (s.splat(-total(s, lanes)), s.splat(factor));
-    gradient_of_row(
-        s,
-        y,
-        dy,
-        dx,
+    row.write(
         #[inline(always)]
-        |y, dy| s.mul(s.mul_add(exp(s, y), minus_sum, dy), factor),
+        |place, dy, dx| {
+            map(
+                s,
+                [dx],
+                [y.get(place..).unwrap_or_default(), dy],
+                #[inline(always)]
+                |_, [y, dy]| [s.mul(s.mul_add(exp(s, y), minus_sum, dy), factor)],
+            );
+        },
     );
-}
-
-/// `dx = f(y, dy)`, with `dy` in `dx` where none is given. *Writes* `dx`.
-#[inline(always)]
-fn gradient_of_row<S: Simd, const I: usize>(
-    s: S,
-    y: &[f32],
-    dy: [&[f32]; I],
-    dx: &mut [f32],
-    f: impl Fn(S::F32, S::F32) -> S::F32,
-) {
-    match dy.first() {
-        Some(dy) => map(
-            s,
-            [dx],
-            [y, dy],
-            #[inline(always)]
-            |_, [y, dy]| [f(y, dy)],
-        ),
-        None => map(
-            s,
-            [dx],
-            [y],
-            #[inline(always)]
-            |[dy], [y]| [f(y, dy)],
-        ),
-    }
 }
 
 /// The gradient of [`softmax`]: `dx[i] = y[i] * (dy[i] - sum over j of y[j] * dy[j])`, divided by the temperature.
@@ -160,7 +124,7 @@ fn gradient_of_row<S: Simd, const I: usize>(
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmax_backward(y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    backward(Of::Probabilities, y, [dy], dx, "dx", (rows.into(), 1.0))
+    backward(Of::Probabilities, y, Rows::InTo(dy, dx), "dx", (rows.into(), 1.0))
 }
 
 /// [`softmax_backward`], in the same bits, of a gradient that becomes that of the input. *Writes* `dy`.
@@ -175,7 +139,7 @@ pub fn softmax_backward(y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl Into<S
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmax_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    backward(Of::Probabilities, y, [], dy, "dy", (rows.into(), 1.0))
+    backward(Of::Probabilities, y, Rows::InPlace(dy), "dy", (rows.into(), 1.0))
 }
 
 /// The gradient of [`softmin`]: that of [`softmax`] with its sign turned. *Writes* `dx`.
@@ -193,7 +157,7 @@ pub fn softmax_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<Soft
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmin_backward(y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    backward(Of::Probabilities, y, [dy], dx, "dx", (rows.into(), -1.0))
+    backward(Of::Probabilities, y, Rows::InTo(dy, dx), "dx", (rows.into(), -1.0))
 }
 
 /// [`softmin_backward`], in the same bits, of a gradient that becomes that of the input. *Writes* `dy`.
@@ -208,7 +172,7 @@ pub fn softmin_backward(y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl Into<S
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmin_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    backward(Of::Probabilities, y, [], dy, "dy", (rows.into(), -1.0))
+    backward(Of::Probabilities, y, Rows::InPlace(dy), "dy", (rows.into(), -1.0))
 }
 
 /// The gradient of [`log_softmax`]: `dx[i] = dy[i] - e^y[i] * sum over j of dy[j]`, divided by the temperature.
@@ -230,7 +194,7 @@ pub fn softmin_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<Soft
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_softmax_backward(y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    backward(Of::Logarithms, y, [dy], dx, "dx", (rows.into(), 1.0))
+    backward(Of::Logarithms, y, Rows::InTo(dy, dx), "dx", (rows.into(), 1.0))
 }
 
 /// [`log_softmax_backward`], in the same bits, of a gradient that becomes that of the input. *Writes* `dy`.
@@ -247,7 +211,7 @@ pub fn log_softmax_backward(y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl In
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_softmax_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    backward(Of::Logarithms, y, [], dy, "dy", (rows.into(), 1.0))
+    backward(Of::Logarithms, y, Rows::InPlace(dy), "dy", (rows.into(), 1.0))
 }
 
 /// The gradient of [`log_sum_exp`]: `dx[i] = dy * softmax(x)[i]`, divided by the temperature. *Writes* `dx`.
@@ -256,8 +220,8 @@ pub fn log_softmax_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<
 ///
 /// As [`torch.logsumexp`](https://pytorch.org/docs/stable/generated/torch.logsumexp.html) differentiates, also where
 /// `y` is infinite: NaN at each `+inf` and in rows of `-inf` alone, 0 at what stands beside `+inf`. Better than PyTorch,
-/// which takes `e^(x - y)` as it is: here the row's weights are made to add up to 1, so the gradient keeps its digits
-/// where `y` is so large that its rounding is not small.
+/// which takes `e^(x - y)`: here the weights are the softmax of `x`, so the gradient keeps its digits where `y` is so large
+/// that its rounding is not small.
 ///
 /// # Errors
 /// [`Error`](crate::Error) where `x` or `dx` does not hold a row for each element of `y`, `dy` has not the length of
@@ -272,13 +236,7 @@ pub fn log_softmax_backward_in_place(y: &[f32], dy: &mut [f32], rows: impl Into<
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_sum_exp_backward(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    let rows = rows.into();
-    let (columns, factor) = (rows.columns, rows.factor()?);
-    check_len("x", x, y.len(), columns)?;
-    check_len("dy", dy, 1, y.len())?;
-    check_len("dx", dx, y.len(), columns)?;
-    dispatch!(simd::level(), s => log_sum_exp_rows(s, [x], y, dy, dx, columns, factor));
-    Ok(())
+    log_sum_exp_gradient(Rows::InTo(x, dx), "dx", y, dy, rows.into())
 }
 
 /// [`log_sum_exp_backward`], in the same bits, of an input that becomes its gradient. *Writes* `x`.
@@ -295,43 +253,38 @@ pub fn log_sum_exp_backward(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32], ro
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_sum_exp_backward_in_place(x: &mut [f32], y: &[f32], dy: &[f32], rows: impl Into<Softmax>) -> Result<()> {
-    let rows = rows.into();
+    log_sum_exp_gradient(Rows::InPlace(x), "x", y, dy, rows.into())
+}
+
+/// Checks, then the gradient for the rows of `x`.
+fn log_sum_exp_gradient(mut x: Rows, dx_name: &'static str, y: &[f32], dy: &[f32], rows: Softmax) -> Result<()> {
     let (columns, factor) = (rows.columns, rows.factor()?);
-    check_len("x", x, y.len(), columns)?;
+    check_len("x", x.x(), y.len(), columns)?;
     check_len("dy", dy, 1, y.len())?;
-    dispatch!(simd::level(), s => log_sum_exp_rows(s, [], y, dy, x, columns, factor));
+    check_len(dx_name, x.out(), y.len(), columns)?;
+    dispatch!(simd::level(), s => log_sum_exp_rows(s, x, y, dy, columns, factor));
     Ok(())
 }
 
-/// y = ln(sum of e^(x f)): dx = f dy e^(x f - y) / (sum of e^(x f - y)), as rounding leaves not quite 1 in the sum.
+/// y = ln(sum of e^(x f)): dx = f dy softmax(x f).
 #[inline(always)]
-fn log_sum_exp_rows<S: Simd, const I: usize>(
-    s: S,
-    x: [&[f32]; I],
-    y: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
-    columns: usize,
-    factor: f32,
-) {
-    let columns = columns.max(1);
-    let f = s.splat(factor);
-    for (i, (dx, (&y, &dy))) in dx.chunks_exact_mut(columns).zip(y.iter().zip(dy)).enumerate() {
-        let x = x.map(|x| x.get(i * columns..).and_then(|x| x.get(..columns)).unwrap_or_default());
-        let shift = s.splat(y);
-        let [lanes] = map_reduce(
-            s,
-            [&mut *dx],
-            x,
-            [0.0],
-            #[inline(always)]
-            |[old], x, [sum]| {
-                let x = x.first().copied().unwrap_or(old);
-                let e = exp(s, s.sub(s.mul(x, f), shift));
-                ([e], [s.add(e, sum)])
-            },
-        );
-        let sum = if y.is_infinite() { 1.0 } else { total(s, lanes) };
-        scale(s, dx, dy * factor / sum);
+fn log_sum_exp_rows<S: Simd>(s: S, mut x: Rows, y: &[f32], dy: &[f32], columns: usize, factor: f32) {
+    let exponent = Exponent { sign: 1.0, factor };
+    let mut row = 0;
+    while let (Some(y), Some(dy)) = (y.get(row..), dy.get(row..))
+        && let (Some(&first), Some(&first_dy)) = (y.first(), dy.first())
+    {
+        let finite = y.iter().take_while(|y| !y.is_infinite()).count();
+        if finite > 0 {
+            let rows = x.part(row * columns, finite * columns);
+            each_row(s, exponent, rows, (finite, columns), Then::Shares(dy, factor), None);
+        } else {
+            x.part(row * columns, columns).write(|_, x, dx| {
+                for (dx, &x) in dx.iter_mut().zip(x) {
+                    *dx = if x == first { f32::NAN } else { 0.0 * first_dy };
+                }
+            });
+        }
+        row += finite.max(1);
     }
 }

@@ -95,7 +95,7 @@ fn backward_kernel<S: Simd>(s: S, x: &[f32], slopes: &[f32], dy: &[f32], dx: &mu
             s,
             [dx],
             [x, dy],
-            [0.0],
+            [s.wide(s.splat(0.0))],
             #[inline(always)]
             |_, [x, dy], [sum]| ([leaky_gradient(s, x, slope, dy)], [s.add(sum, slope_gradient(s, x, dy))]),
         );

@@ -4,22 +4,18 @@ use crate::simd::{Simd, VIRTUAL_LANES};
 use core::ops::Deref;
 
 /// One pass that writes and reduces: `(outs, lanes) = f(outs, ins, lanes)`, where `lanes` are `A` accumulators for
-/// each virtual lane that start at `start`. Elements that are not there touch no accumulator.
+/// each virtual lane. Elements that are not there touch no accumulator.
 #[inline(always)]
 #[expect(clippy::needless_pass_by_value, reason = "`outs` are written")]
 pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize>(
     s: S,
     outs: [&mut [f32]; O],
     ins: [&[f32]; I],
-    start: [f32; A],
+    mut lanes: [S::Wide; A],
     f: impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
 ) -> [S::Wide; A] {
     // Without accumulators there is no lane to choose, and the loop need not be unrolled over them.
     let registers = if A == 0 { 1 } else { VIRTUAL_LANES / S::LANES };
-    let mut lanes = [s.wide(s.splat(0.0)); A];
-    for a in 0..A {
-        lanes[a] = s.wide(s.splat(start[a]));
-    }
     let len = shortest(&ins).min(shortest(&outs));
     let (whole, rest) = (len / S::LANES, len % S::LANES);
     let mut c = 0;

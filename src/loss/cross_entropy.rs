@@ -6,10 +6,9 @@
 
 use super::Reduction;
 use crate::error::{Error, Result};
-use crate::kernel::{Sum, row_exp, row_exp_rest, row_max, scale};
-use crate::math::ln_1p;
+use crate::kernel::{Exponent, Rows, Sum, Sums, Then, each_row, group_rows};
 use crate::shape::check_len;
-use crate::simd::{Simd, VIRTUAL_LANES};
+use crate::simd::Simd;
 use crate::{dispatch, simd};
 
 /// Options of [`cross_entropy`].
@@ -79,9 +78,6 @@ pub(crate) fn check_labels(labels: &[i32], classes: usize) -> Result<()> {
     }
 }
 
-/// Rows of a block: their maxima, sums and logarithms are taken together, so that no row waits for another's.
-const BLOCK: usize = VIRTUAL_LANES;
-
 /// The sum of the rows' losses. *Writes* them to `each` and `factor` times their gradient to `dlogits`.
 ///
 /// Out of line: this loss and the nets share it.
@@ -112,33 +108,24 @@ fn rows_inline<S: Simd>(
     mut dlogits: Option<&mut [f32]>,
 ) -> f32 {
     let mut total = Sum::default();
-    for (block, labels) in labels.chunks(BLOCK).enumerate() {
-        let first = block * BLOCK;
-        let row = |i: usize| row_of(logits, first + i, classes);
-        let (mut max, mut rest) = ([0.0; BLOCK], [0.0; BLOCK]);
-        for i in 0..labels.len() {
-            max[i] = row_max(s, row(i));
-        }
-        for i in 0..labels.len() {
-            rest[i] = match dlogits.as_deref_mut() {
-                Some(dx) => row_exp(s, row(i), max[i], row_mut_of(dx, first + i, classes)),
-                None => row_exp_rest(s, row(i), max[i]),
-            };
-        }
-        let mut ln_sum = rest;
-        for x in S::chunks_mut(&mut ln_sum).0 {
-            s.store(ln_1p(s, s.load(x)), x);
-        }
+    let count = group_rows(classes);
+    for (i, labels) in labels.chunks(count).enumerate() {
+        let (first, start) = (i * count, i * count * classes);
+        let x = logits.get(start..).unwrap_or_default();
+        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
+        // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
+        let (rows, then) = match dx.as_deref_mut() {
+            Some(dx) => (Rows::InTo(x, dx), Then::Share(factor)),
+            None => (Rows::In(x), Then::Sum),
+        };
+        let mut sums = Sums::NONE;
+        each_row(s, Exponent::PLAIN, rows, (labels.len(), classes), then, Some(&mut sums));
+        let ln = sums.ln(s);
         for (i, &label) in labels.iter().enumerate() {
-            let label = usize::try_from(label).unwrap_or_default();
-            let loss = ln_sum[i] - (row(i).get(label).copied().unwrap_or_default() - max[i]);
-            if let Some(dx) = dlogits.as_deref_mut() {
-                // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
-                let dx = row_mut_of(dx, first + i, classes);
-                scale(s, dx, factor / (1.0 + rest[i]));
-                if let Some(dx) = dx.get_mut(label) {
-                    *dx -= factor;
-                }
+            let label = i * classes + usize::try_from(label).unwrap_or_default();
+            let loss = ln[i] - (x.get(label).copied().unwrap_or_default() - sums.max[i]);
+            if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(label)) {
+                *dx -= factor;
             }
             if let Some(each) = each.as_deref_mut().and_then(|each| each.get_mut(first + i)) {
                 *each = loss;
@@ -147,14 +134,4 @@ fn rows_inline<S: Simd>(
         }
     }
     total.value()
-}
-
-#[inline(always)]
-fn row_of(xs: &[f32], i: usize, width: usize) -> &[f32] {
-    xs.get(i * width..).and_then(|xs| xs.get(..width)).unwrap_or_default()
-}
-
-#[inline(always)]
-fn row_mut_of(xs: &mut [f32], i: usize, width: usize) -> &mut [f32] {
-    xs.get_mut(i * width..).and_then(|xs| xs.get_mut(..width)).unwrap_or_default()
 }

@@ -73,6 +73,7 @@ impl Avx2 {
 
 impl Lanes for Avx2 {
     const FUSED: bool = true;
+    const LANES: usize = 8;
     type F32 = __m256;
     type Mask = __m256;
     type Array = [f32; 8];
@@ -184,7 +185,6 @@ impl Lanes for Avx2 {
 }
 
 impl Simd for Avx2 {
-    const LANES: usize = 8;
     const TILE_ROWS: usize = 6;
     const TILE_REGISTERS: usize = 2;
     type Square = [__m256; 8];
@@ -193,6 +193,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn long(self) -> Four<Self> {
         Four::new(self)
+    }
+    #[inline(always)]
+    fn registers(self, value: &[__m256; 4]) -> &[__m256] {
+        value
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

@@ -62,6 +62,7 @@ macro_rules! op {
 
 impl Lanes for Avx512 {
     const FUSED: bool = true;
+    const LANES: usize = 16;
     type F32 = __m512;
     type Mask = __mmask16;
     type Array = [f32; 16];
@@ -165,7 +166,6 @@ impl Lanes for Avx512 {
 }
 
 impl Simd for Avx512 {
-    const LANES: usize = 16;
     const TILE_ROWS: usize = 9;
     const TILE_REGISTERS: usize = 3;
     type Square = [__m512; 16];
@@ -174,6 +174,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn long(self) -> Four<Self> {
         Four::new(self)
+    }
+    #[inline(always)]
+    fn registers(self, value: &[__m512; 4]) -> &[__m512] {
+        value
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

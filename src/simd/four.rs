@@ -63,6 +63,7 @@ macro_rules! binary {
 
 impl<S: Lanes> Lanes for Four<S> {
     const FUSED: bool = S::FUSED;
+    const LANES: usize = 4 * S::LANES;
     type F32 = [S::F32; 4];
     type Mask = [S::Mask; 4];
     type Array = [S::Array; 4];
@@ -71,7 +72,7 @@ impl<S: Lanes> Lanes for Four<S> {
     fn chunks(xs: &[f32]) -> (&[[S::Array; 4]], &[f32]) {
         let (registers, rest) = S::chunks(xs);
         let (whole, left) = registers.as_chunks::<4>();
-        let rest = left.len() * (size_of::<S::Array>() / size_of::<f32>()) + rest.len();
+        let rest = left.len() * S::LANES + rest.len();
         (whole, xs.get(xs.len().saturating_sub(rest)..).unwrap_or_default())
     }
     #[inline(always)]

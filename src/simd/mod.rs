@@ -64,6 +64,8 @@ mod sealed {
 pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static {
     /// Whether [`mul_add`](Lanes::mul_add) rounds once (`true`) or twice.
     const FUSED: bool;
+    /// How many lanes: 1, 4, 8 or 16 in a register.
+    const LANES: usize;
 
     /// A row of lanes.
     type F32: Copy;
@@ -124,10 +126,8 @@ pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'stati
     fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32);
 }
 
-/// A token for one instruction set: a register of [`LANES`](Simd::LANES) `f32` and what can be done with it.
+/// A token for one instruction set: a register of [`LANES`](Lanes::LANES) `f32` and what can be done with it.
 pub trait Simd: Lanes {
-    /// Lanes in a register: 1, 4, 8 or 16.
-    const LANES: usize;
     /// Rows of the matmul tile whose sums stay in the register file: 1 to 9.
     const TILE_ROWS: usize;
     /// Registers in a row of that tile: 1 to 3.
@@ -143,6 +143,8 @@ pub trait Simd: Lanes {
 
     /// The token of [`Long`](Simd::Long).
     fn long(self) -> Self::Long;
+    /// The registers of a value of [`Long`](Simd::Long).
+    fn registers(self, value: &<Self::Long as Lanes>::F32) -> &[Self::F32];
     /// Runs `f` compiled with this backend's instructions; `f` must be `#[inline(always)]` down to the operations.
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
 

@@ -58,6 +58,7 @@ fn fma(a: f32, b: f32, c: f32) -> f32 {
 
 impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     const FUSED: bool = FUSED;
+    const LANES: usize = 1;
     type F32 = f32;
     type Mask = bool;
     type Array = [f32; 1];
@@ -176,7 +177,6 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
 }
 
 impl<const FUSED: bool> Simd for Scalar<FUSED> {
-    const LANES: usize = 1;
     const TILE_ROWS: usize = 4;
     const TILE_REGISTERS: usize = 2;
     type Square = [f32; 1];
@@ -185,6 +185,10 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
     #[inline(always)]
     fn long(self) -> Self {
         self
+    }
+    #[inline(always)]
+    fn registers(self, value: &f32) -> &[f32] {
+        core::slice::from_ref(value)
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

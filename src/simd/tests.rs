@@ -417,7 +417,7 @@ fn check_long<S: Simd>(s: S) {
         let xs: Vec<f32> = (0..n).map(|i| i as f32).collect();
         let mut ys = vec![0.0; n];
         let (whole, rest) = S::Long::chunks(&xs);
-        let lanes = size_of::<<S::Long as Lanes>::Array>() / size_of::<f32>();
+        let lanes = S::Long::LANES;
         assert_eq!((whole.len(), rest.len()), (n / lanes, n % lanes));
         assert!(lanes <= LONGEST && rest.first().is_none_or(|x| *x == (n - n % lanes) as f32));
         let (to, rest_of_to) = S::Long::chunks_mut(&mut ys);

@@ -2,9 +2,10 @@
 //! each operation works on all of them. No lane is wasted on elements that are not there, and nothing is folded across
 //! lanes; the sums of the columns are added in the order 8-4-2-1, which gives the bits of every other way.
 
+use super::Rows;
 use super::exponent::Exponent;
+use super::group::{Sums, Then};
 use super::row::add_part;
-use super::{Source, split};
 use crate::math::{exp, ln_1p};
 use crate::simd::{Four, Lanes, Simd, VIRTUAL_LANES};
 
@@ -12,8 +13,6 @@ use crate::simd::{Four, Lanes, Simd, VIRTUAL_LANES};
 type Columns<S> = [<S as Lanes>::F32; VIRTUAL_LANES];
 
 /// *Writes* the columns of up to `LANES` rows to `registers`. What lies beyond the rows is unspecified.
-///
-/// With [`store`] the one place where rows are transposed: all functions of the family share one copy of them per level.
 #[inline(never)]
 fn load<S: Simd>(s: S, x: &[f32], columns: usize, registers: &mut Columns<S>) {
     s.vectorize(
@@ -56,88 +55,51 @@ fn store<S: Simd>(s: S, registers: &Columns<S>, out: &mut [f32], columns: usize)
     );
 }
 
-/// `f(columns, out)` for each block of rows that are `ins`, or `out` where that is empty. A row has `width` results.
+/// *Writes* the columns of the rows that begin `x`, whatever follows them.
 #[inline(always)]
-fn each_block<S: Simd, const I: usize>(
-    s: S,
-    ins: [&[f32]; I],
-    out: &mut [f32],
-    columns: usize,
-    width: usize,
-    f: impl Fn(&mut Columns<S>, &mut [f32]),
-) {
-    let mut rest = ins;
-    let mut out = out;
-    let mut registers = [s.splat(0.0); VIRTUAL_LANES];
-    while !out.is_empty() {
-        let x = rest.or(out);
-        // The last row of a block is read up to 16 elements, which the last block may not have.
-        if x.len() >= (S::LANES - 1) * columns + VIRTUAL_LANES {
-            load(s, x, columns, &mut registers);
-        } else {
-            let mut copy = [0.0; VIRTUAL_LANES * VIRTUAL_LANES];
-            for (to, &from) in copy.iter_mut().zip(x) {
-                *to = from;
-            }
-            load(s, &copy, columns, &mut registers);
-        }
-        let (block, others) = out.split_at_mut(out.len().min(S::LANES * width));
-        f(&mut registers, block);
-        out = others;
-        rest = split(rest, S::LANES * columns).1;
+fn load_any<S: Simd>(s: S, x: &[f32], columns: usize, registers: &mut Columns<S>) {
+    // The last row is read up to 16 elements, which may not be there.
+    if x.len() >= (S::LANES - 1) * columns + VIRTUAL_LANES {
+        return load(s, x, columns, registers);
     }
+    let mut copy = [0.0; VIRTUAL_LANES * VIRTUAL_LANES];
+    for (to, &from) in copy.iter_mut().zip(x) {
+        *to = from;
+    }
+    load(s, &copy, columns, registers);
 }
 
 /// The largest key of each row; NaN only where all are.
 #[inline(always)]
-fn maxima<S: Simd, E: Exponent>(s: S, e: E, registers: &Columns<S>, columns: usize) -> S::F32 {
-    let mut max = s.splat(f32::NEG_INFINITY);
-    for &x in registers.iter().take(columns) {
-        max = s.max(e.key(s, x), max);
+fn maxima<S: Simd>(s: S, e: Exponent, fours: &[[S::F32; 4]]) -> S::F32 {
+    let mut max = [s.splat(f32::NEG_INFINITY); 4];
+    for x in fours {
+        for j in 0..4 {
+            max[j] = s.max(e.key(s, x[j]), max[j]);
+        }
     }
-    max
+    let [a, b, c, d] = max;
+    s.max(s.max(a, c), s.max(b, d))
 }
 
-/// The [`Parts`](super::row::Parts) of each row; a column becomes `y(exponents, exponentials)`.
+/// How many exponentials of each row are 1, and the sum of all others. With `keep`, the columns become their
+/// exponentials.
 #[inline(always)]
-fn exp_parts<S: Simd, E: Exponent>(
-    s: S,
-    e: E,
-    registers: &mut Columns<S>,
-    columns: usize,
-    max: S::F32,
-    y: impl Fn(S::F32, S::F32) -> S::F32,
-) -> [S::F32; 2] {
+fn exp_columns<S: Simd>(s: S, e: Exponent, fours: &mut [[S::F32; 4]], max: S::F32, keep: bool) -> [S::F32; 2] {
     let zero = s.splat(0.0);
     let mut ones = zero;
     let mut others = [zero; VIRTUAL_LANES];
-    // Four exponentials side by side do not wait for each other; those right of the last column are not used.
-    for first in (0..columns).step_by(4) {
-        let (Some(x), Some(other)) = (four_from(registers, first), four_from(&mut others, first)) else { break };
-        let mut exponents = [zero; 4];
+    // Four exponentials side by side do not wait for each other.
+    for (x, other) in fours.iter_mut().zip(others.as_chunks_mut::<4>().0) {
+        let y = exp(Four::new(s), e.of(Four::new(s), *x, [max; 4]));
         for j in 0..4 {
-            exponents[j] = e.scale(s, s.sub(e.key(s, x[j]), max));
+            [ones, other[j]] = add_part(s, y[j], [ones, zero]);
         }
-        let exps = exp(Four::new(s), exponents);
-        for j in 0..4 {
-            if first + j < columns {
-                [ones, other[j]] = add_part(s, exponents[j], exps[j], [ones, zero]);
-                x[j] = y(exponents[j], exps[j]);
-            }
+        if keep {
+            *x = y;
         }
     }
     [ones, fold(s, others)]
-}
-
-#[inline(always)]
-fn four_from<T>(registers: &mut [T; VIRTUAL_LANES], first: usize) -> Option<&mut [T; 4]> {
-    registers.get_mut(first..)?.first_chunk_mut()
-}
-
-/// The sum of each row's exponentials without one of the ones.
-#[inline(always)]
-fn rest<S: Simd>(s: S, [ones, others]: [S::F32; 2]) -> S::F32 {
-    s.add(s.sub(ones, s.splat(1.0)), others)
 }
 
 /// The columns added in the order in which virtual lanes are: j and j + 8, then + 4, + 2, + 1.
@@ -156,102 +118,59 @@ fn fold<S: Simd>(s: S, mut c: Columns<S>) -> S::F32 {
     s.add(c[0], c[1])
 }
 
-/// Softmax of rows that are `ins`, or `out` where that is empty; *writes* `out`.
+/// As [`each_row`](super::group::each_row). *Writes* the rows as `then` says.
 #[inline(always)]
-pub(super) fn softmax<S: Simd, E: Exponent, const I: usize>(
+pub(super) fn each_row<S: Simd>(
     s: S,
-    e: E,
-    ins: [&[f32]; I],
-    out: &mut [f32],
-    columns: usize,
+    e: Exponent,
+    mut rows: Rows,
+    (count, columns): (usize, usize),
+    then: Then<'_>,
+    mut sums: Option<&mut Sums>,
 ) {
-    each_block(
-        s,
-        ins,
-        out,
-        columns,
-        columns,
-        #[inline(always)]
-        |registers, out| {
-            let max = maxima(s, e, registers, columns);
-            let [ones, others] = exp_parts(
-                s,
-                e,
-                registers,
-                columns,
-                max,
-                #[inline(always)]
-                |_, exp| exp,
-            );
-            let factor = s.div(s.splat(1.0), s.add(ones, others));
-            for y in registers.iter_mut().take(columns) {
-                *y = s.mul(*y, factor);
+    let mut x = [s.splat(0.0); VIRTUAL_LANES];
+    for (block, first) in (0..count).step_by(S::LANES).enumerate() {
+        let len = (count - first).min(S::LANES) * columns;
+        load_any(s, rows.x().get(first * columns..).unwrap_or_default(), columns, &mut x);
+        // What fills the last four columns is never the maximum, and adds 0.
+        let (_, beyond) = x.split_at_mut(columns.min(VIRTUAL_LANES));
+        for x in beyond.iter_mut().take(3) {
+            *x = e.key(s, s.splat(f32::NEG_INFINITY));
+        }
+        let (fours, _) = x.as_chunks_mut::<4>().0.split_at_mut(columns.div_ceil(4).min(VIRTUAL_LANES / 4));
+        let max = maxima(s, e, fours);
+        let shift = match then {
+            Then::SumFinite => s.select(s.lt(s.abs(max), s.splat(f32::INFINITY)), max, s.splat(0.0)),
+            _ => max,
+        };
+        let [ones, others] = exp_columns(s, e, fours, shift, then.writes_shares());
+        let rest = s.add(s.sub(ones, s.splat(1.0)), others);
+        if let Some(sums) = sums.as_deref_mut()
+            && let Some(max_to) = S::chunks_mut(&mut sums.max).0.get_mut(block)
+            && let Some(rest_to) = S::chunks_mut(&mut sums.rest).0.get_mut(block)
+        {
+            s.store(max, max_to);
+            s.store(rest, rest_to);
+        }
+        match then {
+            Then::Share(_) | Then::Shares(..) => {
+                let share = match then {
+                    Then::Shares(each, f) => s.mul(s.load_partial(each.get(first..).unwrap_or_default()), s.splat(f)),
+                    _ => s.splat(then.share(first)),
+                };
+                let factor = s.div(share, s.add(ones, others));
+                for y in x.iter_mut().take(columns) {
+                    *y = s.mul(*y, factor);
+                }
             }
-            store(s, registers, out, columns);
-        },
-    );
-}
-
-/// Log-softmax of rows that are `ins`, or `out` where that is empty; *writes* `out`.
-#[inline(always)]
-pub(super) fn log_softmax<S: Simd, E: Exponent, const I: usize>(
-    s: S,
-    e: E,
-    ins: [&[f32]; I],
-    out: &mut [f32],
-    columns: usize,
-) {
-    each_block(
-        s,
-        ins,
-        out,
-        columns,
-        columns,
-        #[inline(always)]
-        |registers, out| {
-            let max = maxima(s, e, registers, columns);
-            let parts = exp_parts(
-                s,
-                e,
-                registers,
-                columns,
-                max,
-                #[inline(always)]
-                |exponent, _| exponent,
-            );
-            let ln_sum = ln_1p(s, rest(s, parts));
-            for y in registers.iter_mut().take(columns) {
-                *y = s.sub(*y, ln_sum);
+            Then::Log => {
+                let ln_sum = ln_1p(s, rest);
+                for x in x.iter_mut().take(columns) {
+                    *x = s.sub(e.of(s, *x, max), ln_sum);
+                }
             }
-            store(s, registers, out, columns);
-        },
-    );
-}
-
-/// The logarithm of the sum of each row's exponentials; *writes* `out`.
-#[inline(always)]
-pub(super) fn log_sum_exp<S: Simd, E: Exponent>(s: S, e: E, x: &[f32], out: &mut [f32], columns: usize) {
-    each_block(
-        s,
-        [x],
-        out,
-        columns,
-        1,
-        #[inline(always)]
-        |registers, out| {
-            let max = maxima(s, e, registers, columns);
-            // Infinite elements count as they do in the sum itself: relative to 0.
-            let shift = s.select(s.lt(s.abs(max), s.splat(f32::INFINITY)), max, s.splat(0.0));
-            let parts = exp_parts(
-                s,
-                e,
-                registers,
-                columns,
-                shift,
-                #[inline(always)]
-                |exponent, _| exponent,
-            );
-            s.store_partial(s.add(e.scale(s, max), ln_1p(s, rest(s, parts))), out);
-        },
-    );
+            Then::Sum | Then::SumFinite => continue,
+        }
+        store(s, &x, rows.part(first * columns, len).out(), columns);
+    }
 }

@@ -1,48 +1,35 @@
-//! What a row's exponentials are taken of: `factor * (key(x) - largest key)`.
+//! What a row's exponentials are taken of: `factor * (key - largest key)`, where an element's key is `x`, or `-x` in softmin.
 
-use crate::simd::Simd;
+use crate::simd::Lanes;
 
-/// The way from an element to its exponent; never above 0 when the largest key is subtracted.
-pub(crate) trait Exponent: Copy {
-    /// What is compared: `x` or `-x`, exactly.
-    fn key<S: Simd>(self, s: S, x: S::F32) -> S::F32;
-    /// A difference of keys, divided by the temperature.
-    fn scale<S: Simd>(self, s: S, difference: S::F32) -> S::F32;
-}
-
-/// `x`, at temperature 1.
+/// The way from an element to its exponent, which is never above 0 when the largest key is subtracted.
 #[derive(Clone, Copy)]
-pub(crate) struct Plain;
-
-impl Exponent for Plain {
-    #[inline(always)]
-    fn key<S: Simd>(self, _: S, x: S::F32) -> S::F32 {
-        x
-    }
-    #[inline(always)]
-    fn scale<S: Simd>(self, _: S, difference: S::F32) -> S::F32 {
-        difference
-    }
-}
-
-/// `sign * x`, at temperature `1 / factor`.
-///
-/// The difference is scaled, not the elements: it is the smaller number, so its rounding errs less.
-#[derive(Clone, Copy)]
-pub(crate) struct Scaled {
+pub(crate) struct Exponent {
     /// 1 or -1.
     pub(crate) sign: f32,
     /// One over the temperature.
     pub(crate) factor: f32,
 }
 
-impl Exponent for Scaled {
+impl Exponent {
+    /// `x`, at temperature 1.
+    pub(crate) const PLAIN: Self = Self { sign: 1.0, factor: 1.0 };
+
+    /// What is compared, exactly `x` or `-x`.
     #[inline(always)]
-    fn key<S: Simd>(self, s: S, x: S::F32) -> S::F32 {
+    pub(super) fn key<L: Lanes>(self, s: L, x: L::F32) -> L::F32 {
         s.mul(x, s.splat(self.sign))
     }
+
+    /// `factor * (key - max)`: the difference is scaled, as it is the smaller number, so its rounding errs less.
     #[inline(always)]
-    fn scale<S: Simd>(self, s: S, difference: S::F32) -> S::F32 {
-        s.mul(difference, s.splat(self.factor))
+    pub(super) fn of<L: Lanes>(self, s: L, x: L::F32, max: L::F32) -> L::F32 {
+        s.mul(s.sub(x, self.key(s, max)), s.splat(self.sign * self.factor))
+    }
+
+    /// [`of`](Self::of) a key.
+    #[inline(always)]
+    pub(super) fn of_key<L: Lanes>(self, s: L, key: L::F32, max: L::F32) -> L::F32 {
+        s.mul(s.sub(key, max), s.splat(self.factor))
     }
 }

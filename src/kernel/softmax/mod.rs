@@ -1,21 +1,23 @@
 //! Softmax and its family over rows.
 //!
 //! Narrow rows go through registers column by column (`columns`), rows that fit the first cache in three passes
-//! through it, in groups (`rows`), longer ones unit by unit with a maximum that grows (`online`). Memory is read once
+//! through it, in groups (`group`), longer ones unit by unit with a maximum that grows (`online`). Memory is read once
 //! and written once wherever a row with its result stays in the second cache.
 
 mod columns;
 mod exponent;
+mod group;
 mod online;
 mod row;
-mod rows;
 
-pub(crate) use row::{row_exp, row_exp_rest, row_max, scale};
+pub(crate) use exponent::Exponent;
+pub(crate) use group::{Sums, Then, each_row, group_rows};
 
+use super::map::by_blocks;
 use crate::error::{Error, Result};
 use crate::shape::{check_len, check_rows};
+use crate::simd::Simd;
 use crate::{dispatch, simd};
-use exponent::{Plain, Scaled};
 
 /// The rows of a softmax: their length, and the temperature that divides their elements.
 ///
@@ -63,56 +65,68 @@ impl From<usize> for Softmax {
     }
 }
 
-/// The input of a function that may work in place: one slice, or none where the output is the input.
-trait Source {
-    /// The input, given the output.
-    fn or<'a>(&'a self, out: &'a [f32]) -> &'a [f32];
+/// Rows, and where their results go.
+pub(crate) enum Rows<'a> {
+    /// Nowhere.
+    In(&'a [f32]),
+    /// To a slice of the same length.
+    InTo(&'a [f32], &'a mut [f32]),
+    /// To where they are.
+    InPlace(&'a mut [f32]),
 }
 
-impl<const I: usize> Source for [&[f32]; I] {
+impl Rows<'_> {
+    /// The elements; those of the results once they are written in place.
     #[inline(always)]
-    fn or<'a>(&'a self, out: &'a [f32]) -> &'a [f32] {
-        self.first().copied().unwrap_or(out)
+    pub(crate) fn x(&self) -> &[f32] {
+        match self {
+            Rows::In(x) | Rows::InTo(x, _) => x,
+            Rows::InPlace(x) => x,
+        }
+    }
+
+    /// Where the results go, empty where nowhere.
+    #[inline(always)]
+    pub(crate) fn out(&mut self) -> &mut [f32] {
+        match self {
+            Rows::In(_) => &mut [],
+            Rows::InTo(_, out) | Rows::InPlace(out) => out,
+        }
+    }
+
+    /// `len` elements from `start` on, or none where there are not so many.
+    #[inline(always)]
+    pub(crate) fn part(&mut self, start: usize, len: usize) -> Rows<'_> {
+        let range = start..start.saturating_add(len);
+        match self {
+            Rows::In(x) => Rows::In(x.get(range).unwrap_or_default()),
+            Rows::InTo(x, out) => {
+                Rows::InTo(x.get(range.clone()).unwrap_or_default(), out.get_mut(range).unwrap_or_default())
+            }
+            Rows::InPlace(x) => Rows::InPlace(x.get_mut(range).unwrap_or_default()),
+        }
+    }
+
+    /// `f(place, elements, results)`, where `place` is that of the first element.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, f: impl Fn(usize, &[f32], &mut [f32])) {
+        match self {
+            Rows::In(_) => {}
+            Rows::InTo(x, out) => f(0, x, out),
+            Rows::InPlace(x) => by_blocks(x, f),
+        }
     }
 }
 
-/// Each slice's first `at` elements, and the others.
-#[inline(always)]
-fn split<const I: usize>(ins: [&[f32]; I], at: usize) -> ([&[f32]; I], [&[f32]; I]) {
-    let (mut first, mut others): ([&[f32]; I], [&[f32]; I]) = ([&[]; I], [&[]; I]);
-    for i in 0..I {
-        (first[i], others[i]) = ins[i].split_at_checked(at).unwrap_or_default();
-    }
-    (first, others)
-}
-
-/// Checks, then softmax of `sign * x`.
-fn softmax_of<const I: usize>(ins: [&[f32]; I], out: &mut [f32], rows: Softmax, sign: f32) -> Result<()> {
-    let Softmax { columns, .. } = rows;
-    let factor = rows.factor()?;
-    check_rows("x", ins.or(out), columns)?;
-    check_len("out", out, 1, ins.or(out).len())?;
-    if sign == 1.0 && factor == 1.0 {
-        dispatch!(simd::level(), s => rows::softmax(s, Plain, ins, out, columns));
-    } else {
-        let exponent = Scaled { sign, factor };
-        dispatch!(simd::level(), s => rows::softmax(s, exponent, ins, out, columns));
-    }
-    Ok(())
-}
-
-/// Checks, then log-softmax.
-fn log_softmax_of<const I: usize>(ins: [&[f32]; I], out: &mut [f32], rows: Softmax) -> Result<()> {
-    let Softmax { columns, .. } = rows;
-    let factor = rows.factor()?;
-    check_rows("x", ins.or(out), columns)?;
-    check_len("out", out, 1, ins.or(out).len())?;
-    if factor == 1.0 {
-        dispatch!(simd::level(), s => rows::log_softmax(s, Plain, ins, out, columns));
-    } else {
-        let exponent = Scaled { sign: 1.0, factor };
-        dispatch!(simd::level(), s => rows::log_softmax(s, exponent, ins, out, columns));
-    }
+/// Checks, then all rows. *Writes* them as `then` says.
+fn all(mut rows: Rows, options: Softmax, sign: f32, then: Then<'_>) -> Result<()> {
+    let Softmax { columns, .. } = options;
+    let exponent = Exponent { sign, factor: options.factor()? };
+    check_rows("x", rows.x(), columns)?;
+    let len = rows.x().len();
+    check_len("out", rows.out(), 1, len)?;
+    let count = len.checked_div(columns).unwrap_or_default();
+    dispatch!(simd::level(), s => each_row(s, exponent, rows, (count, columns), then, None));
     Ok(())
 }
 
@@ -135,7 +149,7 @@ fn log_softmax_of<const I: usize>(ins: [&[f32]; I], out: &mut [f32], rows: Softm
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmax(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    softmax_of([x], out, rows.into(), 1.0)
+    all(Rows::InTo(x, out), rows.into(), 1.0, Then::Share(1.0))
 }
 
 /// [`softmax`] of `x`, in the same bits. *Writes* `x`.
@@ -150,7 +164,7 @@ pub fn softmax(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Result<(
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmax_in_place(x: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    softmax_of([], x, rows.into(), 1.0)
+    all(Rows::InPlace(x), rows.into(), 1.0, Then::Share(1.0))
 }
 
 /// [`softmax`] of `-x`: the smallest element has the largest share. *Writes* `out`.
@@ -168,7 +182,7 @@ pub fn softmax_in_place(x: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmin(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    softmax_of([x], out, rows.into(), -1.0)
+    all(Rows::InTo(x, out), rows.into(), -1.0, Then::Share(1.0))
 }
 
 /// [`softmin`] of `x`, in the same bits. *Writes* `x`.
@@ -183,7 +197,7 @@ pub fn softmin(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Result<(
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn softmin_in_place(x: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    softmax_of([], x, rows.into(), -1.0)
+    all(Rows::InPlace(x), rows.into(), -1.0, Then::Share(1.0))
 }
 
 /// The logarithm of [`softmax`]: `out[i] = x[i] - ln(sum over j of e^x[j])`, elements divided by the temperature.
@@ -205,7 +219,7 @@ pub fn softmin_in_place(x: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_softmax(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    log_softmax_of([x], out, rows.into())
+    all(Rows::InTo(x, out), rows.into(), 1.0, Then::Log)
 }
 
 /// [`log_softmax`] of `x`, in the same bits. *Writes* `x`.
@@ -220,7 +234,7 @@ pub fn log_softmax(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Resu
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_softmax_in_place(x: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    log_softmax_of([], x, rows.into())
+    all(Rows::InPlace(x), rows.into(), 1.0, Then::Log)
 }
 
 /// `out[row] = ln(sum over j of e^x[row][j])`, elements divided by the temperature. *Writes* `out`.
@@ -240,15 +254,30 @@ pub fn log_softmax_in_place(x: &mut [f32], rows: impl Into<Softmax>) -> Result<(
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn log_sum_exp(x: &[f32], out: &mut [f32], rows: impl Into<Softmax>) -> Result<()> {
-    let rows = rows.into();
-    let Softmax { columns, .. } = rows;
-    let factor = rows.factor()?;
+    log_sum_exp_of(x, out, rows.into())
+}
+
+fn log_sum_exp_of(x: &[f32], out: &mut [f32], options: Softmax) -> Result<()> {
+    let Softmax { columns, .. } = options;
+    let exponent = Exponent { sign: 1.0, factor: options.factor()? };
     check_len("x", x, out.len(), columns)?;
-    if factor == 1.0 {
-        dispatch!(simd::level(), s => rows::log_sum_exp(s, Plain, x, out, columns));
-    } else {
-        let exponent = Scaled { sign: 1.0, factor };
-        dispatch!(simd::level(), s => rows::log_sum_exp(s, exponent, x, out, columns));
+    if columns == 0 {
+        out.fill(f32::NEG_INFINITY);
+        return Ok(());
     }
+    dispatch!(simd::level(), s => log_sum_exp_rows(s, exponent, x, out, columns));
     Ok(())
+}
+
+#[inline(always)]
+fn log_sum_exp_rows<S: Simd>(s: S, e: Exponent, x: &[f32], out: &mut [f32], columns: usize) {
+    let count = group_rows(columns);
+    for (i, out) in out.chunks_mut(count).enumerate() {
+        let x = x.get(i * count * columns..).unwrap_or_default();
+        let mut sums = Sums::NONE;
+        each_row(s, e, Rows::In(x), (out.len(), columns), Then::SumFinite, Some(&mut sums));
+        for ((out, max), ln) in out.iter_mut().zip(sums.max).zip(sums.ln(s)) {
+            *out = max * e.factor + ln;
+        }
+    }
 }

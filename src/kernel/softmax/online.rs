@@ -1,11 +1,11 @@
 //! A row too long for the first cache, unit by unit: the sum so far moves to a new maximum when one turns up, so each
 //! element is read from memory once for its exponential.
 
+use super::Rows;
 use super::exponent::Exponent;
-use super::row::{Parts, exp_parts, key_max, log_row, scale};
-use super::{Source, split};
+use super::group::{Sums, Then};
+use super::row::{Parts, exp_row, key_max, log_row, scale};
 use crate::math::exp;
-use crate::math::ln_1p;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
 /// Elements that pass twice through the first cache, for their maximum and for their exponentials. Rows of up to so
@@ -24,9 +24,9 @@ fn unit_len(columns: usize) -> usize {
 
 /// The state of a row of which a part has been read.
 #[derive(Clone, Copy)]
-pub(super) struct Online {
-    pub(super) max: f32,
-    pub(super) parts: Parts,
+struct Online {
+    max: f32,
+    parts: Parts,
 }
 
 impl Online {
@@ -34,9 +34,9 @@ impl Online {
 
     /// Goes over to `max` where it is larger.
     #[inline(always)]
-    fn raise<S: Simd, E: Exponent>(&mut self, s: S, e: E, max: f32) {
+    fn raise<S: Simd>(&mut self, s: S, e: Exponent, max: f32) {
         if max > self.max {
-            let factor = exp_of(s, e, self.max, max);
+            let factor = exp_of_key(s, e, self.max, max);
             self.parts = Parts { ones: 0.0, others: self.parts.sum() * factor };
             self.max = max;
         }
@@ -44,8 +44,9 @@ impl Online {
 
     /// What the unit's exponents are relative to: nothing is infinite, but where `+inf` must make NaN of the row.
     #[inline(always)]
-    fn shift(&self, finite: bool) -> f32 {
-        if self.max == f32::NEG_INFINITY || finite && self.max == f32::INFINITY { 0.0 } else { self.max }
+    fn shift(&self, then: Then) -> f32 {
+        let counts_as_is = then == Then::SumFinite && self.max == f32::INFINITY;
+        if self.max == f32::NEG_INFINITY || counts_as_is { 0.0 } else { self.max }
     }
 
     #[inline(always)]
@@ -55,56 +56,39 @@ impl Online {
     }
 }
 
-/// `e^scale(key - max)` of one number.
+/// `e^(factor * (key - max))` of one number.
 #[inline(always)]
-fn exp_of<S: Simd, E: Exponent>(s: S, e: E, key: f32, max: f32) -> f32 {
-    let y = exp(s, e.scale(s, s.sub(s.splat(key), s.splat(max))));
+fn exp_of_key<S: Simd>(s: S, e: Exponent, key: f32, max: f32) -> f32 {
+    let y = exp(s, e.of_key(s, s.splat(key), s.splat(max)));
     s.to_lanes(s.wide(y))[0]
 }
 
-/// The maximum and the sum of a row of any length. With `finite`, infinite elements count as they do in a logarithm of
-/// the sum; without, `+inf` makes the sum NaN.
+/// The row with that index, as [`each_row`](super::group::each_row) has it. *Writes* it as `then` says.
 #[inline(always)]
-pub(super) fn sum<S: Simd, E: Exponent>(s: S, e: E, x: &[f32], finite: bool) -> Online {
-    let mut row = Online::EMPTY;
-    for x in x.chunks(unit_len(x.len())) {
-        row.raise(s, e, key_max(s, e, x));
-        let parts = exp_parts(s, e, [], [x], row.shift(finite));
-        row.add(parts);
-    }
-    row
-}
-
-/// Softmax of a long row; *writes* `out`.
-#[inline(always)]
-pub(super) fn softmax<S: Simd, E: Exponent, const I: usize>(s: S, e: E, ins: [&[f32]; I], out: &mut [f32]) {
-    let unit = unit_len(out.len());
+pub(super) fn row<S: Simd>(s: S, e: Exponent, mut whole: Rows, index: usize, then: Then<'_>, sums: &mut Sums) {
+    let columns = whole.x().len();
+    let unit = unit_len(columns);
     let mut maxima = [0.0; MOST_UNITS];
     let mut row = Online::EMPTY;
-    let mut rest = ins;
-    for (out, unit_max) in out.chunks_mut(unit).zip(&mut maxima) {
-        let (x, others) = split(rest, out.len());
-        rest = others;
-        row.raise(s, e, key_max(s, e, x.or(out)));
+    for (i, unit_max) in maxima.iter_mut().enumerate() {
+        let part = whole.part((i * unit).min(columns), unit.min(columns.saturating_sub(i * unit)));
+        if part.x().is_empty() {
+            break;
+        }
+        row.raise(s, e, key_max(s, e, part.x()));
         *unit_max = row.max;
-        let parts = exp_parts(s, e, [out], x, row.shift(false));
-        row.add(parts);
+        let part = if then.writes_shares() { part } else { Rows::In(part.x()) };
+        row.add(exp_row(s, e, part, row.shift(then)));
     }
-    let over_sum = 1.0 / row.parts.sum();
-    for (out, unit_max) in out.chunks_mut(unit).zip(maxima) {
-        scale(s, out, exp_of(s, e, unit_max, row.max) * over_sum);
+    (sums.max[0], sums.rest[0]) = (row.max, row.parts.rest());
+    match then {
+        Then::Share(_) | Then::Shares(..) => {
+            let factor = then.share(index) / row.parts.sum();
+            for (out, unit_max) in whole.out().chunks_mut(unit).zip(maxima) {
+                scale(s, out, exp_of_key(s, e, unit_max, row.max) * factor);
+            }
+        }
+        Then::Log => log_row(s, e, whole, row.max, sums.ln(s)[0]),
+        Then::Sum | Then::SumFinite => {}
     }
-}
-
-/// Log-softmax of a long row, from its [`sum`] and the logarithm of that; *writes* `out`.
-#[inline(always)]
-pub(super) fn log_softmax<S: Simd, E: Exponent, const I: usize>(s: S, e: E, ins: [&[f32]; I], out: &mut [f32]) {
-    let row = sum(s, e, ins.or(out), false);
-    log_row(s, e, ins, out, row.max, ln_of(s, row.parts.rest()));
-}
-
-/// `ln_1p` of one number.
-#[inline(always)]
-pub(super) fn ln_of<S: Simd>(s: S, rest: f32) -> f32 {
-    s.to_lanes(s.wide(ln_1p(s, s.splat(rest))))[0]
 }

@@ -1,32 +1,42 @@
-//! One row: its maximum, its exponentials, their sum.
+//! One row: its maximum, its exponentials, their sum. Each step is out of line: compiled once for each level.
 //!
 //! The ones that the row's maxima are get counted, not added: small terms are not lost beside them one by one, and
 //! *the rest*, without one of the ones, has all its digits. `ln sum = ln_1p(rest)` stays accurate where one element has
 //! nearly all of the probability.
 
-use super::exponent::{Exponent, Plain};
+use super::Rows;
+use super::exponent::Exponent;
 use crate::kernel::map::map;
 use crate::kernel::reduce::{map_reduce, total};
 use crate::math::exp;
-use crate::simd::{Simd, VIRTUAL_LANES};
+use crate::simd::{Lanes, Simd, VIRTUAL_LANES};
 
 /// Maxima that are taken side by side: no one waits for the one before.
 const SIDE_BY_SIDE: usize = 4;
 
 /// The largest key; NaN only where all are. `-inf` of an empty row. A maximum does not depend on the order.
+#[inline(never)]
+pub(super) fn key_max<S: Simd>(s: S, e: Exponent, x: &[f32]) -> f32 {
+    s.vectorize(
+        #[inline(always)]
+        move || key_max_inline(s, e, x),
+    )
+}
+
 #[inline(always)]
-pub(crate) fn key_max<S: Simd, E: Exponent>(s: S, e: E, x: &[f32]) -> f32 {
+fn key_max_inline<S: Simd>(s: S, e: Exponent, x: &[f32]) -> f32 {
     let quarter = x.len() / SIDE_BY_SIDE / VIRTUAL_LANES * VIRTUAL_LANES;
     let mut rest = x;
     let mut quarters: [&[f32]; SIDE_BY_SIDE] = [&[]; SIDE_BY_SIDE];
     for part in &mut quarters {
         (*part, rest) = rest.split_at_checked(quarter).unwrap_or_default();
     }
+    let none = s.wide(s.splat(f32::NEG_INFINITY));
     let lanes = map_reduce(
         s,
         [],
         quarters,
-        [f32::NEG_INFINITY; SIDE_BY_SIDE],
+        [none; SIDE_BY_SIDE],
         #[inline(always)]
         |[], x, max| {
             let mut larger = max;
@@ -36,15 +46,14 @@ pub(crate) fn key_max<S: Simd, E: Exponent>(s: S, e: E, x: &[f32]) -> f32 {
             ([], larger)
         },
     );
-    let [last] = map_reduce(
+    let [mut all] = map_reduce(
         s,
         [],
         [rest],
-        [f32::NEG_INFINITY],
+        [none],
         #[inline(always)]
         |[], [x], [max]| ([], [s.max(e.key(s, x), max)]),
     );
-    let mut all = last;
     for lanes in lanes {
         for (all, &lane) in all.as_mut().iter_mut().zip(lanes.as_ref()) {
             *all = s.max(lane, *all);
@@ -57,113 +66,152 @@ pub(crate) fn key_max<S: Simd, E: Exponent>(s: S, e: E, x: &[f32]) -> f32 {
     )
 }
 
-/// What exponentials add up to: how many are 1, being of the maximum, and the sum of all others.
+/// What exponentials add up to: how many are 1, and the sum of all others.
 #[derive(Clone, Copy)]
-pub(crate) struct Parts {
-    pub(crate) ones: f32,
-    pub(crate) others: f32,
+pub(super) struct Parts {
+    pub(super) ones: f32,
+    pub(super) others: f32,
 }
 
 impl Parts {
     /// The sum of the exponentials.
     #[inline(always)]
-    pub(crate) fn sum(self) -> f32 {
+    pub(super) fn sum(self) -> f32 {
         self.ones + self.others
     }
 
     /// The sum of the exponentials without one of the ones.
     #[inline(always)]
-    pub(crate) fn rest(self) -> f32 {
+    pub(super) fn rest(self) -> f32 {
         (self.ones - 1.0) + self.others
     }
 }
 
-/// The [`Parts`] of a lane with one more exponential `e`.
+/// The ones and others of a lane with one more exponential `y`.
 #[inline(always)]
-pub(super) fn add_part<S: Simd>(s: S, exponent: S::F32, e: S::F32, [ones, others]: [S::F32; 2]) -> [S::F32; 2] {
-    let zero = s.splat(0.0);
-    let largest = s.eq(exponent, zero);
-    let one_more = s.add(ones, s.splat(1.0));
-    [s.select(largest, one_more, ones), s.add(others, s.select(largest, zero, e))]
+pub(super) fn add_part<S: Simd>(s: S, y: S::F32, [ones, others]: [S::F32; 2]) -> [S::F32; 2] {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let is_one = s.eq(y, one);
+    [s.select(is_one, s.add(ones, one), ones), s.add(others, s.select(is_one, zero, y))]
 }
 
-/// The parts of `e^scale(key - max)` over a row that is `ins`, or `outs` where that is empty. *Writes* the exponentials
-/// to `outs`, if any.
+/// The parts of `e^(factor * (key - max))` over a row. *Writes* the exponentials where the row has a place for them.
 #[inline(always)]
-pub(super) fn exp_parts<S: Simd, E: Exponent, const O: usize, const I: usize>(
+pub(super) fn exp_row<S: Simd>(s: S, e: Exponent, row: Rows, max: f32) -> Parts {
+    match row {
+        Rows::In(x) => exp_parts(s, e, [], [x], max),
+        Rows::InTo(x, out) => exp_parts(s, e, [out], [x], max),
+        Rows::InPlace(x) => exp_parts(s, e, [x], [], max),
+    }
+}
+
+/// The row is `ins`, or `outs` where that is empty.
+#[inline(never)]
+fn exp_parts<S: Simd, const O: usize, const I: usize>(
     s: S,
-    e: E,
+    e: Exponent,
     outs: [&mut [f32]; O],
     ins: [&[f32]; I],
     max: f32,
 ) -> Parts {
-    let max = s.splat(max);
-    let [ones, others] = map_reduce(
-        s,
-        outs,
-        ins,
-        [0.0; 2],
+    s.vectorize(
         #[inline(always)]
-        |old, x, parts| {
-            let x = x.first().or(old.first()).copied().unwrap_or(max);
-            let exponent = e.scale(s, s.sub(e.key(s, x), max));
-            let y = exp(s, exponent);
-            ([y; O], add_part(s, exponent, y, parts))
+        move || {
+            let ((outs, ins), parts) = long_parts(s, e, outs, ins, max);
+            let max = s.splat(max);
+            let [ones, others] = map_reduce(
+                s,
+                outs,
+                ins,
+                parts,
+                #[inline(always)]
+                |old, x, parts| {
+                    let x = x.first().or(old.first()).copied().unwrap_or(max);
+                    let y = exp(s, e.of(s, x, max));
+                    ([y; O], add_part(s, y, parts))
+                },
+            );
+            Parts { ones: total(s, ones), others: total(s, others) }
         },
-    );
-    Parts { ones: total(s, ones), others: total(s, others) }
+    )
 }
 
-/// The largest element; NaN only where all are. `-inf` of an empty row.
-#[inline(always)]
-pub(crate) fn row_max<S: Simd>(s: S, x: &[f32]) -> f32 {
-    key_max(s, Plain, x)
-}
+/// Where a row goes and where it comes from.
+type Slices<'a, const O: usize, const I: usize> = ([&'a mut [f32]; O], [&'a [f32]; I]);
 
-/// The rest of the sum of `e^(x - max)`; *writes* the exponentials to `out`.
+/// The part of a row that is whole [`Simd::Long`] rows of lanes, where those are more than a register; and the rest.
 #[inline(always)]
-pub(crate) fn row_exp<S: Simd>(s: S, x: &[f32], max: f32, out: &mut [f32]) -> f32 {
-    exp_parts(s, Plain, [out], [x], max).rest()
-}
-
-/// The rest of the sum of `e^(x - max)`, in the bits of [`row_exp`].
-#[inline(always)]
-pub(crate) fn row_exp_rest<S: Simd>(s: S, x: &[f32], max: f32) -> f32 {
-    exp_parts(s, Plain, [], [x], max).rest()
+fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
+    s: S,
+    e: Exponent,
+    mut outs: [&'a mut [f32]; O],
+    mut ins: [&'a [f32]; I],
+    max: f32,
+) -> (Slices<'a, O, I>, [S::Wide; 2]) {
+    let [mut ones, mut others] = [s.wide(s.splat(0.0)); 2];
+    if const { S::Long::LANES > S::LANES } {
+        let long = s.long();
+        let max = long.splat(max);
+        let len = ins.first().map_or_else(|| outs.first().map_or(0, |out| out.len()), |x| x.len());
+        for c in 0..len / S::Long::LANES {
+            let mut x = max;
+            if let Some(from) = ins.first().and_then(|x| S::Long::chunks(x).0.get(c)) {
+                x = long.load(from);
+            } else if let Some(from) = outs.first().and_then(|x| S::Long::chunks(x).0.get(c)) {
+                x = long.load(from);
+            }
+            let y = exp(long, e.of(long, x, max));
+            if let Some(to) = outs.first_mut().and_then(|y| S::Long::chunks_mut(y).0.get_mut(c)) {
+                long.store(y, to);
+            }
+            for (i, &y) in s.registers(&y).iter().enumerate() {
+                let j = i % (VIRTUAL_LANES / S::LANES);
+                [ones.as_mut()[j], others.as_mut()[j]] = add_part(s, y, [ones.as_ref()[j], others.as_ref()[j]]);
+            }
+        }
+        outs = outs.map(|out| S::Long::chunks_mut(out).1);
+        ins = ins.map(|x| S::Long::chunks(x).1);
+    }
+    ((outs, ins), [ones, others])
 }
 
 /// `out *= factor`
-#[inline(always)]
-pub(crate) fn scale<S: Simd>(s: S, out: &mut [f32], factor: f32) {
-    let factor = s.splat(factor);
-    map(
-        s,
-        [out],
-        [],
+#[inline(never)]
+pub(super) fn scale<S: Simd>(s: S, out: &mut [f32], factor: f32) {
+    s.vectorize(
         #[inline(always)]
-        |[x], []| [s.mul(x, factor)],
+        move || {
+            let factor = s.splat(factor);
+            map(
+                s,
+                [out],
+                [],
+                #[inline(always)]
+                |[x], []| [s.mul(x, factor)],
+            );
+        },
     );
 }
 
-/// `y = scale(key - max) - ln_sum` of a row that is `ins`, or `out` where that is empty. *Writes* `out`.
+/// `factor * (key - max) - ln_sum`; *writes* the row.
 #[inline(always)]
-pub(super) fn log_row<S: Simd, E: Exponent, const I: usize>(
-    s: S,
-    e: E,
-    ins: [&[f32]; I],
-    out: &mut [f32],
-    max: f32,
-    ln_sum: f32,
-) {
-    let (max, ln_sum) = (s.splat(max), s.splat(ln_sum));
-    map(
-        s,
-        [out],
-        ins,
+pub(super) fn log_row<S: Simd>(s: S, e: Exponent, mut row: Rows, max: f32, ln_sum: f32) {
+    row.write(|_, x, y| log_to(s, e, [max, ln_sum], x, y));
+}
+
+#[inline(never)]
+fn log_to<S: Simd>(s: S, e: Exponent, [max, ln_sum]: [f32; 2], x: &[f32], y: &mut [f32]) {
+    s.vectorize(
         #[inline(always)]
-        |[old], x| {
-            let x = x.first().copied().unwrap_or(old);
-            [s.sub(e.scale(s, s.sub(e.key(s, x), max)), ln_sum)]
+        move || {
+            let (max, ln_sum) = (s.splat(max), s.splat(ln_sum));
+            map(
+                s,
+                [y],
+                [x],
+                #[inline(always)]
+                |_, [x]| [s.sub(e.of(s, x, max), ln_sum)],
+            );
         },
     );
 }

@@ -74,6 +74,7 @@ fn pow2(n: I32) -> F32 {
 
 impl<const FUSED: bool> Lanes for Portable<FUSED> {
     const FUSED: bool = FUSED;
+    const LANES: usize = 4;
     type F32 = F32;
     type Mask = Mask;
     type Array = [f32; 4];
@@ -183,7 +184,6 @@ impl<const FUSED: bool> Lanes for Portable<FUSED> {
 }
 
 impl<const FUSED: bool> Simd for Portable<FUSED> {
-    const LANES: usize = 4;
     // NEON has 32 registers, SSE2 (and most wasm hosts) 16.
     const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 3 };
     const TILE_REGISTERS: usize = 3;
@@ -193,6 +193,10 @@ impl<const FUSED: bool> Simd for Portable<FUSED> {
     #[inline(always)]
     fn long(self) -> Self {
         self
+    }
+    #[inline(always)]
+    fn registers(self, value: &F32) -> &[F32] {
+        core::slice::from_ref(value)
     }
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
