@@ -93,8 +93,8 @@ pub(crate) fn each_row<S: Simd>(
     s.vectorize(
         #[inline(always)]
         move || {
-            // Where a register is one lane nothing would be gained by columns.
-            if S::LANES > 1 && columns <= VIRTUAL_LANES {
+            // The same bits either way; columns lose where a register is one lane, or one row fills one lane of them.
+            if S::LANES > 1 && columns <= VIRTUAL_LANES && count > 1 {
                 return narrow::each_row(s, e, rows, (count, columns), then, sums);
             }
             let (mut own, size) = (Sums::NONE, group_rows(columns));
