@@ -5,8 +5,8 @@
 
 use super::Activation;
 use super::{piecewise, smooth};
+use crate::kernel::elementwise::on;
 use crate::kernel::{by_blocks, map, map_long};
-use crate::math::{log_sigmoid, sigmoid, tanh};
 use crate::simd::{Long, Simd};
 
 /// SELU's factors: `scale`, and `scale * alpha`.
@@ -91,17 +91,32 @@ macro_rules! each_gradient {
 }
 
 impl Activation {
+    /// The factors of [`smooth::elu`].
+    const fn elu_factors(self) -> [f32; 3] {
+        match self {
+            Self::Selu => [SELU[0], SELU[1], 1.0],
+            Self::Celu { alpha } => [1.0, alpha, 1.0 / alpha],
+            Self::Elu { alpha } => [1.0, alpha, 1.0],
+            _ => [1.0; 3],
+        }
+    }
+
+    /// The limits of [`piecewise::hardtanh`].
+    const fn limits(self) -> [f32; 2] {
+        match self {
+            Self::Hardtanh { min, max } => [min, max],
+            _ => [0.0, 6.0],
+        }
+    }
+
     /// `y = value(x)`
     #[inline(never)]
     pub(crate) fn apply_to<S: Simd>(self, s: S, x: &[f32], y: &mut [f32]) {
-        let io = (x, y);
+        let io = (x, &mut *y);
         match self {
             Self::Relu => each!(s, io, piecewise::relu),
-            Self::Relu6 => each!(s, [0.0, 6.0], io, piecewise::hardtanh),
             Self::LeakyRelu { negative_slope } => each!(s, [negative_slope], io, piecewise::leaky_relu),
-            Self::Elu { alpha } => each!(s, [1.0, alpha, 1.0], io, smooth::elu),
-            Self::Selu => each!(s, [SELU[0], SELU[1], 1.0], io, smooth::elu),
-            Self::Celu { alpha } => each!(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu),
+            Self::Elu { .. } | Self::Selu | Self::Celu { .. } => each!(s, self.elu_factors(), io, smooth::elu),
             Self::Gelu => each!(s, io, smooth::gelu),
             Self::GeluTanh => each!(s, io, smooth::gelu_tanh),
             Self::Silu => each!(s, io, smooth::silu),
@@ -111,11 +126,11 @@ impl Activation {
             Self::Softshrink { lambda } => each!(s, [lambda], io, piecewise::softshrink),
             Self::Hardshrink { lambda } => each!(s, [lambda], io, piecewise::hardshrink),
             Self::Hardsigmoid => each!(s, io, piecewise::hardsigmoid),
-            Self::Hardtanh { min, max } => each!(s, [min, max], io, piecewise::hardtanh),
+            Self::Hardtanh { .. } | Self::Relu6 => each!(s, self.limits(), io, piecewise::hardtanh),
             Self::Hardswish => each!(s, io, piecewise::hardswish),
-            Self::Sigmoid => each!(s, io, sigmoid),
-            Self::LogSigmoid => each!(s, io, log_sigmoid),
-            Self::Tanh => each!(s, io, tanh),
+            Self::Sigmoid => on::sigmoid(s, x, y),
+            Self::LogSigmoid => on::log_sigmoid(s, x, y),
+            Self::Tanh => on::tanh(s, x, y),
             Self::Tanhshrink => each!(s, io, smooth::tanhshrink),
             Self::Threshold { threshold, value } => each!(s, [threshold, value], io, piecewise::threshold),
         }
@@ -127,16 +142,15 @@ impl Activation {
         let io = ([v, dy], dx);
         match self {
             Self::Relu => each_gradient!(s, io, piecewise::relu_gradient),
-            Self::Relu6 => each_gradient!(s, [0.0, 6.0], io, piecewise::hardtanh_gradient),
             Self::LeakyRelu { negative_slope } => {
                 each_gradient!(s, [negative_slope], io, piecewise::leaky_relu_gradient);
             }
             Self::Elu { alpha } if self.needs_input() => {
                 each_gradient!(s, [alpha], io, smooth::elu_gradient_from_input);
             }
-            Self::Elu { alpha } => each_gradient!(s, [1.0, alpha, 1.0], io, smooth::elu_gradient),
-            Self::Selu => each_gradient!(s, [SELU[0], SELU[1], 1.0], io, smooth::elu_gradient),
-            Self::Celu { alpha } => each_gradient!(s, [1.0, alpha, 1.0 / alpha], io, smooth::elu_gradient),
+            Self::Elu { .. } | Self::Selu | Self::Celu { .. } => {
+                each_gradient!(s, self.elu_factors(), io, smooth::elu_gradient);
+            }
             Self::Gelu => each_gradient!(s, io, smooth::gelu_gradient),
             Self::GeluTanh => each_gradient!(s, io, smooth::gelu_tanh_gradient),
             Self::Silu => each_gradient!(s, io, smooth::silu_gradient),
@@ -146,7 +160,9 @@ impl Activation {
             Self::Softshrink { .. } => each_gradient!(s, io, piecewise::softshrink_gradient),
             Self::Hardshrink { lambda } => each_gradient!(s, [lambda], io, piecewise::hardshrink_gradient),
             Self::Hardsigmoid => each_gradient!(s, io, piecewise::hardsigmoid_gradient),
-            Self::Hardtanh { min, max } => each_gradient!(s, [min, max], io, piecewise::hardtanh_gradient),
+            Self::Hardtanh { .. } | Self::Relu6 => {
+                each_gradient!(s, self.limits(), io, piecewise::hardtanh_gradient);
+            }
             Self::Hardswish => each_gradient!(s, io, piecewise::hardswish_gradient),
             Self::Sigmoid => each_gradient!(s, io, smooth::sigmoid_gradient),
             Self::LogSigmoid => each_gradient!(s, io, smooth::log_sigmoid_gradient),

@@ -42,20 +42,27 @@ macro_rules! elementwise {
 
         /// The loops, without checks.
         mod run {
-            use super::{Lanes, Simd, dispatch, map_long, math, simd};
+            use super::{dispatch, on, simd};
             $(
                 pub(super) fn $name(x: &[f32], y: &mut [f32]) {
-                    #[inline(always)]
-                    fn kernel<S: Simd>(s: S, x: &[f32], y: &mut [f32]) {
-                        map_long(
-                            s,
-                            y,
-                            [x],
-                            #[inline(always)]
-                            |s, [x]| $f(s, x),
-                        );
-                    }
-                    dispatch!(simd::level(), s => kernel(s, x, y));
+                    dispatch!(simd::level(), s => on::$name(s, x, y));
+                }
+            )*
+        }
+
+        /// The loops on one level, which activations share. *Write* `y`.
+        pub(crate) mod on {
+            use super::{Lanes, Simd, map_long, math};
+            $(
+                #[inline(never)]
+                pub(crate) fn $name<S: Simd>(s: S, x: &[f32], y: &mut [f32]) {
+                    map_long(
+                        s,
+                        y,
+                        [x],
+                        #[inline(always)]
+                        |s, [x]| $f(s, x),
+                    );
                 }
             )*
         }

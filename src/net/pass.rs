@@ -207,8 +207,8 @@ pub(super) fn forward_train<S: Simd>(s: S, net: Sequential, params: &[f32], x: &
     }
 }
 
-/// From the last stage's gradient in its buffer to all parameters'.
-#[inline(always)]
+/// From the last stage's gradient in its buffer to all parameters'. Out of line, as two passes end with it.
+#[inline(never)]
 fn backward_stages<S: Simd>(
     s: S,
     net: Sequential,
