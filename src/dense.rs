@@ -144,7 +144,7 @@ pub(crate) fn forward_kernel<S: Simd>(
     let Some((weight, bias)) = params.split_at_checked(layer.weight_len()) else { return };
     let dims = [rows(y, outputs), outputs, inputs];
     let (x, weight) = (Operand::rows(x, inputs), Operand::columns(weight, inputs));
-    multiply(s, dims, x, (weight, 1.0), Start::Row(bias), y, scratch, ending);
+    multiply(s, dims, x, (weight, 1.0), Start::Row(bias), (y, outputs), scratch, ending);
 }
 
 /// The gradients of weight and bias.
@@ -170,7 +170,7 @@ fn param_gradient_inline<S: Simd>(s: S, layer: Dense, x: &[f32], dy: &[f32], dpa
     // y = x Wᵀ + b: dW = dyᵀ x, db = the sum of dy's rows.
     let (dy_columns, x_rows) = (Operand::columns(dy, outputs), Operand::rows(x, inputs));
     let dims = [outputs, inputs, rows(dy, outputs)];
-    multiply(s, dims, dy_columns, (x_rows, 1.0), Start::Zero, dweight, scratch, |_, _, _| ());
+    multiply(s, dims, dy_columns, (x_rows, 1.0), Start::Zero, (dweight, inputs), scratch, |_, _, _| ());
     column_sums(s, dy, dbias);
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn input_gradient<S: Simd>(
         Operand::rows(dy, outputs),
         (Operand::rows(weight, inputs), 1.0),
         Start::Zero,
-        dx,
+        (dx, inputs),
         scratch,
         ending,
     );

@@ -104,7 +104,7 @@ mod tests {
     fn within_its_bound() {
         for (exponent, max_ulp) in [(0.9f32, 0.75), (-1.5, MAX_ULP), (10.3, 0.79)] {
             sweep(
-                &Claim { name: "pow", max_ulp, domain: DOMAIN, increasing: false, sampled: true },
+                &Claim { name: "pow", max_ulp, domain: DOMAIN, increasing: false, sampled: true, ends: None },
                 on_level!(|s, x| pow(s, x, s.splat(exponent))),
                 |x| x.powf(f64::from(exponent)),
             );

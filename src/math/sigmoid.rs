@@ -36,6 +36,6 @@ mod tests {
 
     #[test]
     fn within_its_bound() {
-        check!(sigmoid, |x: f64| 1.0 / (1.0 + (-x).exp()), increasing: true);
+        check!(sigmoid, |x: f64| 1.0 / (1.0 + (-x).exp()), increasing: true, near_0: |x| 0.5 + x / 4.0, far: [|_| 1.0, |_| 0.0]);
     }
 }

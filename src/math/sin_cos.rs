@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn within_its_bound() {
-        let claim = |name, max_ulp| Claim { name, max_ulp, domain: DOMAIN, increasing: false, sampled: false };
+        let claim =
+            |name, max_ulp| Claim { name, max_ulp, domain: DOMAIN, increasing: false, sampled: false, ends: None };
         sweep(&claim("sin", MAX_ULP), on_level!(|s, turn| sin_cos_turn(s, turn).0), |x| oracle(x, 0.0));
         sweep(&claim("cos", 0.80), on_level!(|s, turn| sin_cos_turn(s, turn).1), |x| oracle(x, 1.0));
     }

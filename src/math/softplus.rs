@@ -75,6 +75,12 @@ mod tests {
 
     #[test]
     fn within_its_bound() {
-        check!(softplus, oracle, increasing: true);
+        check!(
+            softplus,
+            oracle,
+            increasing: true,
+            near_0: |x| core::f64::consts::LN_2 + x / 2.0 + x * x / 8.0,
+            far: [|x| x, |_| 0.0]
+        );
     }
 }

@@ -35,6 +35,6 @@ mod tests {
 
     #[test]
     fn within_its_bound() {
-        check!(tanh, f64::tanh, increasing: true);
+        check!(tanh, f64::tanh, increasing: true, near_0: |x| x * (1.0 - x * x / 3.0), far: [|_| 1.0, |_| -1.0]);
     }
 }

@@ -82,7 +82,7 @@ const fn even_part(total: usize, most: usize, unit: usize) -> usize {
     total.div_ceil(max(parts, 1)).next_multiple_of(unit)
 }
 
-/// C = alpha A B from `start`, and then `ending` once for each finished stretch of a row of C, while it is in cache:
+/// C = alpha A B from `start`, C's rows as far apart as is said beside it, and then `ending` once for each finished stretch of a row of C, while it is in cache:
 /// it gets the stretch and its place in `c`.
 ///
 /// Dimensions `[m, n, k]` must fit the operands and `scratch` [`scratch_len`]; what does not is left out.
@@ -94,7 +94,7 @@ pub(crate) fn multiply<S: Simd>(
     a: Operand,
     b: (Operand, f32),
     start: Start,
-    c: &mut [f32],
+    (c, stride): (&mut [f32], usize),
     scratch: &mut [f32],
     ending: impl Fn(S, usize, &mut [f32]),
 ) {
@@ -118,20 +118,20 @@ pub(crate) fn multiply<S: Simd>(
             let last = depth + depths.len >= k;
             let begin = if depth == 0 { start } else { Start::Out };
             let (left, first) = if packs {
-                let stride = row_stride(depth_part);
-                pack_a(s, a, rows, depths, block, stride);
-                (Operand::rows(block, stride), [0, 0])
+                let apart = row_stride(depth_part);
+                pack_a(s, a, rows, depths, block, apart);
+                (Operand::rows(block, apart), [0, 0])
             } else {
                 (a, [rows.start, depths.start])
             };
             for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
                 let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
-                under_panel(s, left, first, b, rows, depths, columns, begin, c, n, panel_of_b);
+                under_panel(s, left, first, b, rows, depths, columns, begin, (c, stride), panel_of_b);
                 if last {
                     // Whole rows are one stretch.
-                    let (count, len) = if columns.len == n { (1, rows.len * n) } else { (rows.len, columns.len) };
+                    let (count, len) = if columns.len == stride { (1, rows.len * n) } else { (rows.len, columns.len) };
                     for i in 0..count {
-                        let place = (rows.start + i) * n + column;
+                        let place = (rows.start + i) * stride + column;
                         if let Some(part) = c.get_mut(place..).and_then(|c| c.get_mut(..len)) {
                             ending(s, place, part);
                         }
@@ -159,8 +159,7 @@ fn under_panel<S: Simd>(
     depths: Range,
     columns: Range,
     start: Start,
-    c: &mut [f32],
-    stride: usize,
+    (c, stride): (&mut [f32], usize),
     to: &mut [f32],
 ) {
     let registers = columns.len.div_ceil(S::LANES);

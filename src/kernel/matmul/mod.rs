@@ -20,7 +20,7 @@ pub(crate) use block::{multiply, scratch_len};
 pub(crate) use sums::Start;
 
 use crate::error::{Error, Result};
-use crate::shape::check_len;
+use crate::shape::{check_at_least, check_len};
 use crate::{dispatch, simd};
 use pack::Range;
 
@@ -68,6 +68,12 @@ pub struct Matmul {
     pub transpose_a: bool,
     /// B is stored as `[n][k]` instead of `[k][n]`: the layout of PyTorch's linear weights.
     pub transpose_b: bool,
+    /// How far apart the stored rows of A are: as long as a row by default, more for a block of columns of a wider matrix.
+    pub lda: usize,
+    /// The same of B.
+    pub ldb: usize,
+    /// The same of C.
+    pub ldc: usize,
     /// Factor of the product; 1 by default.
     pub alpha: f32,
     /// Add to what C holds instead of overwriting it; `false` by default.
@@ -78,25 +84,26 @@ impl Matmul {
     /// `A * B`
     #[must_use]
     pub const fn nn(m: usize, n: usize, k: usize) -> Self {
-        Self { m, n, k, transpose_a: false, transpose_b: false, alpha: 1.0, accumulate: false }
+        let (lda, ldb, ldc) = (k, n, n);
+        Self { m, n, k, transpose_a: false, transpose_b: false, lda, ldb, ldc, alpha: 1.0, accumulate: false }
     }
 
     /// `A * Bᵀ`: a linear layer's forward pass.
     #[must_use]
     pub const fn nt(m: usize, n: usize, k: usize) -> Self {
-        Self { transpose_b: true, ..Self::nn(m, n, k) }
+        Self { transpose_b: true, ldb: k, ..Self::nn(m, n, k) }
     }
 
     /// `Aᵀ * B`: a linear layer's weight gradient.
     #[must_use]
     pub const fn tn(m: usize, n: usize, k: usize) -> Self {
-        Self { transpose_a: true, ..Self::nn(m, n, k) }
+        Self { transpose_a: true, lda: m, ..Self::nn(m, n, k) }
     }
 
     /// `Aᵀ * Bᵀ`
     #[must_use]
     pub const fn tt(m: usize, n: usize, k: usize) -> Self {
-        Self { transpose_a: true, ..Self::nt(m, n, k) }
+        Self { transpose_a: true, lda: m, ..Self::nt(m, n, k) }
     }
 
     /// How many floats of scratch [`matmul`] needs.
@@ -108,34 +115,53 @@ impl Matmul {
 
 /// Multiplies matrices: *writes* `c`, or *accumulates* into it.
 ///
-/// `a` holds `m * k` floats, `b` `k * n`, `c` `m * n`. *Scratch*: at least [`Matmul::scratch_len`] floats, whatever
-/// they hold. As `torch.matmul` and BLAS's `sgemm`.
+/// `a` holds `m * k` floats, `b` `k * n`, `c` `m * n`. Where rows are further apart than they are long, a slice begins
+/// with its first row, ends anywhere after its last, and what lies between rows is not touched. *Scratch*: at least
+/// [`Matmul::scratch_len`] floats, whatever they hold. As `torch.matmul` and BLAS's `sgemm`.
 ///
 /// # Errors
-/// [`Error::Length`] where a slice does not fit; nothing is written.
+/// [`Error::Length`] where a slice does not fit, [`Error::Value`] where rows would overlap; nothing is written.
 ///
 /// ```
 /// use flatgrad::kernel::{Matmul, matmul};
 ///
 /// const PRODUCT: Matmul = Matmul::nt(2, 2, 3); // rows of A times rows of B
 /// let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
-/// let mut c = [0.0; 4];
-/// matmul(PRODUCT, &a, &b, &mut c, &mut [0.0; PRODUCT.scratch_len()])?;
+/// let (mut c, mut scratch) = ([0.0; 4], [0.0; PRODUCT.scratch_len()]);
+/// matmul(PRODUCT, &a, &b, &mut c, &mut scratch)?;
 /// assert_eq!(c, [4.0, 2.0, 10.0, 5.0]);
+///
+/// let mut wide = [7.0; 6]; // two rows of three, of which the last two columns become the product
+/// matmul(Matmul { ldc: 3, ..PRODUCT }, &a, &b, &mut wide[1..], &mut scratch)?;
+/// assert_eq!(wide, [7.0, 4.0, 2.0, 7.0, 10.0, 5.0]);
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn matmul(product: Matmul, a: &[f32], b: &[f32], c: &mut [f32], scratch: &mut [f32]) -> Result<()> {
-    let Matmul { m, n, k, transpose_a, transpose_b, alpha, accumulate } = product;
-    check_len("a", a, m, k)?;
-    check_len("b", b, k, n)?;
-    check_len("c", c, m, n)?;
-    let needed = product.scratch_len();
-    if scratch.len() < needed {
-        return Err(Error::Length { argument: "scratch", expected: needed, found: scratch.len() });
-    }
-    let a = if transpose_a { Operand::columns(a, m) } else { Operand::rows(a, k) };
-    let b = if transpose_b { Operand::columns(b, k) } else { Operand::rows(b, n) };
+    let Matmul { m, n, k, transpose_a, transpose_b, lda, ldb, ldc, alpha, accumulate } = product;
+    check_matrix(["a", "lda"], a, if transpose_a { [k, m] } else { [m, k] }, lda)?;
+    check_matrix(["b", "ldb"], b, if transpose_b { [n, k] } else { [k, n] }, ldb)?;
+    check_matrix(["c", "ldc"], c, [m, n], ldc)?;
+    check_at_least("scratch", scratch, product.scratch_len())?;
+    let a = if transpose_a { Operand::columns(a, lda) } else { Operand::rows(a, lda) };
+    let b = if transpose_b { Operand::columns(b, ldb) } else { Operand::rows(b, ldb) };
     let start = if accumulate { Start::Out } else { Start::Zero };
-    dispatch!(simd::level(), s => multiply(s, [m, n, k], a, (b, alpha), start, c, scratch, |_, _, _| ()));
+    dispatch!(simd::level(), s => multiply(s, [m, n, k], a, (b, alpha), start, (c, ldc), scratch, |_, _, _| ()));
     Ok(())
+}
+
+/// `xs` must hold `rows` of `columns` floats that are `stride` apart: just them where no room is between them.
+fn check_matrix(
+    [argument, stride_argument]: [&'static str; 2],
+    xs: &[f32],
+    [rows, columns]: [usize; 2],
+    stride: usize,
+) -> Result<()> {
+    if stride == columns {
+        return check_len(argument, xs, rows, columns);
+    }
+    if stride < columns {
+        return Err(Error::Value { argument: stride_argument, expected: "at least the length of a row" });
+    }
+    let before = rows.saturating_sub(1).saturating_mul(stride);
+    check_at_least(argument, xs, if rows == 0 || columns == 0 { 0 } else { before.saturating_add(columns) })
 }

@@ -36,7 +36,7 @@ fn run(
     a: Operand,
     b: (Operand, f32),
     start: Start,
-    c: &mut [f32],
+    c: (&mut [f32], usize),
     scratch: &mut [f32],
 ) {
     dispatch!(level, s => multiply(s, dims, a, b, start, c, scratch, |_, _, _| ()));
@@ -73,7 +73,7 @@ fn every_level_gives_the_bits_of_the_chain() {
                     let oa = if p.transpose_a { Operand::columns(&a, m) } else { Operand::rows(&a, k) };
                     let ob = if p.transpose_b { Operand::columns(&b, k) } else { Operand::rows(&b, n) };
                     let start = if accumulate { Start::Out } else { Start::Zero };
-                    let (c, s) = (&mut out[..], &mut scratch[..]);
+                    let (c, s) = ((&mut out[..], n), &mut scratch[..]);
                     run(level, [m, n, k], oa, (ob, alpha), start, c, s);
                     let expected = chain(p, &a, &b, &initial, level.is_fused());
                     assert!(
@@ -84,4 +84,61 @@ fn every_level_gives_the_bits_of_the_chain() {
             }
         }
     }
+}
+
+/// `rows` of `columns` floats `stride` apart, and NaN between them.
+fn spread(xs: &[f32], columns: usize, stride: usize) -> Vec<f32> {
+    let mut wide: Vec<f32> = xs
+        .chunks(columns.max(1))
+        .flat_map(|row| row.iter().copied().chain((columns..stride).map(|_| f32::NAN)))
+        .collect();
+    // The last row ends with its elements.
+    wide.truncate(wide.len().saturating_sub(stride - columns));
+    wide
+}
+
+#[test]
+fn strides_change_no_bit_and_touch_nothing_between_rows() {
+    for [m, n, k] in [[1, 1, 1], [3, 2, 0], [7, 15, 17], [9, 48, 16], [10, 49, 33], [33, 10, 70], [130, 20, 800]] {
+        let (a, b, initial) = (numbers(m * k, 4), numbers(k * n, 5), numbers(m * n, 6));
+        for form in [Matmul::nn, Matmul::nt, Matmul::tn, Matmul::tt] {
+            for accumulate in [false, true] {
+                let dense = Matmul { accumulate, ..form(m, n, k) };
+                let mut scratch = std::vec![0.0; dense.scratch_len()];
+                let mut expected = initial.clone();
+                matmul(dense, &a, &b, &mut expected, &mut scratch).expect("the lengths fit");
+
+                let p = Matmul { lda: dense.lda + 3, ldb: dense.ldb + 20, ldc: n + 1, ..dense };
+                let (wide_a, wide_b) = (spread(&a, dense.lda, p.lda), spread(&b, dense.ldb, p.ldb));
+                let mut c = spread(&initial, n, p.ldc);
+                matmul(p, &wide_a, &wide_b, &mut c, &mut scratch).expect("the lengths fit");
+                let same = |x: &[f32], y: &[f32]| x.iter().zip(y).all(|(x, y)| x.to_bits() == y.to_bits());
+                assert!(
+                    c.len() == spread(&expected, n, p.ldc).len() && same(&c, &spread(&expected, n, p.ldc)),
+                    "{p:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_overlap_or_end_too_early_are_refused() {
+    let p = Matmul::nn(2, 3, 4);
+    let run = |p: Matmul, lengths: [usize; 3]| {
+        let [a, b, mut c] = lengths.map(|len| std::vec![1.0; len]);
+        let result = matmul(p, &a, &b, &mut c, &mut [0.0; 4096]);
+        assert!(result.is_ok() || c.iter().all(|c| *c == 1.0), "written in spite of {result:?}");
+        result
+    };
+    assert_eq!(run(Matmul { lda: 5, ldb: 7, ldc: 6, ..p }, [9, 24, 9]), Ok(()));
+    assert_eq!(run(Matmul { lda: 5, ldb: 7, ldc: 6, ..p }, [100, 100, 100]), Ok(()));
+    let value = |argument| Err(Error::Value { argument, expected: "at least the length of a row" });
+    assert_eq!(run(Matmul { lda: 3, ..p }, [8, 12, 6]), value("lda"));
+    assert_eq!(run(Matmul { ldb: 2, ..p }, [8, 12, 6]), value("ldb"));
+    assert_eq!(run(Matmul { ldc: 0, ..p }, [8, 12, 6]), value("ldc"));
+    let short = Err(Error::Length { argument: "c", expected: 9, found: 8 });
+    assert_eq!(run(Matmul { ldc: 6, ..p }, [8, 12, 8]), short);
+    let huge = Matmul { lda: usize::MAX, ..p };
+    assert_eq!(run(huge, [8, 12, 6]), Err(Error::Length { argument: "a", expected: usize::MAX, found: 8 }));
 }
