@@ -7,7 +7,7 @@ use crate::dispatch;
 use crate::error::{Error, Result};
 use crate::math::{ln, sin_cos_turn};
 use crate::shape::check_len;
-use crate::simd::{Level, Simd};
+use crate::simd::{Level, Simd, root_f64};
 use rand_core::Rng;
 
 /// What follows a layer, as far as its initial weights care.
@@ -35,7 +35,7 @@ pub fn calculate_gain(nonlinearity: Nonlinearity) -> f32 {
         Nonlinearity::Linear => 1.0,
         Nonlinearity::Tanh => 5.0 / 3.0,
         Nonlinearity::Relu => core::f32::consts::SQRT_2,
-        Nonlinearity::LeakyRelu(slope) => libm::sqrt(2.0 / (1.0 + f64::from(slope) * f64::from(slope))) as f32,
+        Nonlinearity::LeakyRelu(slope) => root_f64(2.0 / (1.0 + f64::from(slope) * f64::from(slope))) as f32,
         Nonlinearity::Selu => 0.75,
     }
 }
@@ -140,7 +140,7 @@ fn box_muller<S: Simd>(s: S, u: &mut [f32; BLOCK], t: &mut [f32; BLOCK]) {
 /// # Errors
 /// [`Error`] where the shape has fewer than two dimensions or another size than `w`; nothing is written.
 pub fn xavier_uniform(w: &mut [f32], shape: &[usize], gain: f32, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
-    let bound = root(3.0) * xavier_std(w, shape, gain)?;
+    let bound = root_f64(3.0) * xavier_std(w, shape, gain)?;
     symmetric(w, bound, rng);
     Ok(())
 }
@@ -183,7 +183,7 @@ pub fn kaiming_uniform(
     nonlinearity: Nonlinearity,
     rng: &mut (impl Rng + ?Sized),
 ) -> Result<()> {
-    let bound = root(3.0) * kaiming_std(w, shape, mode, nonlinearity)?;
+    let bound = root_f64(3.0) * kaiming_std(w, shape, mode, nonlinearity)?;
     symmetric(w, bound, rng);
     Ok(())
 }
@@ -241,7 +241,7 @@ impl Init {
         bias.fill(0.0);
         match self {
             Self::Linear => {
-                let bound = if inputs == 0 { 0.0 } else { 1.0 / root(inputs as f64) };
+                let bound = if inputs == 0 { 0.0 } else { 1.0 / root_f64(inputs as f64) };
                 symmetric(weight, bound, rng);
                 symmetric(bias, bound, rng);
                 Ok(())
@@ -258,10 +258,6 @@ fn symmetric(w: &mut [f32], bound: f64, rng: &mut (impl Rng + ?Sized)) {
     uniform(w, -bound as f32, bound as f32, rng);
 }
 
-fn root(x: f64) -> f64 {
-    libm::sqrt(x)
-}
-
 fn checked_fans(w: &[f32], shape: &[usize]) -> Result<Fans> {
     let fans = fans(shape)?;
     check_len("w", w, shape.iter().fold(1usize, |a, &b| a.saturating_mul(b)), 1)?;
@@ -270,7 +266,7 @@ fn checked_fans(w: &[f32], shape: &[usize]) -> Result<Fans> {
 
 fn xavier_std(w: &[f32], shape: &[usize], gain: f32) -> Result<f64> {
     let Fans { fan_in, fan_out } = checked_fans(w, shape)?;
-    Ok(f64::from(gain) * root(2.0 / (fan_in as f64 + fan_out as f64)))
+    Ok(f64::from(gain) * root_f64(2.0 / (fan_in as f64 + fan_out as f64)))
 }
 
 fn kaiming_std(w: &[f32], shape: &[usize], mode: FanMode, nonlinearity: Nonlinearity) -> Result<f64> {
@@ -279,5 +275,5 @@ fn kaiming_std(w: &[f32], shape: &[usize], mode: FanMode, nonlinearity: Nonlinea
         FanMode::FanIn => fan_in,
         FanMode::FanOut => fan_out,
     };
-    Ok(f64::from(calculate_gain(nonlinearity)) / root(fan as f64))
+    Ok(f64::from(calculate_gain(nonlinearity)) / root_f64(fan as f64))
 }

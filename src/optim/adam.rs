@@ -108,7 +108,7 @@ impl Adam {
             beta2: self.beta2 as f32,
             blend2: (1.0 - self.beta2) as f32,
             size: (-self.lr / correction1) as f32,
-            root_scale: 1.0 / libm::sqrtf(correction2 as f32),
+            root_scale: 1.0 / simd::root(correction2 as f32),
             eps: self.eps as f32,
         }
     }

@@ -21,6 +21,7 @@
 
 mod four;
 mod level;
+mod root;
 mod scalar;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
@@ -40,6 +41,8 @@ mod tests;
 pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use {avx2::Avx2, avx512::Avx512};
+
+pub(crate) use root::{root, root_f64};
 
 pub use four::Four;
 pub use level::{Level, level, set_level};

@@ -4,7 +4,7 @@
 //! multiply-add takes three cycles and multiply-then-add two, so fusing would cost there.
 //! `Scalar<true>` gives the bits of AVX2, AVX-512 and NEON, one float at a time.
 
-use super::{Lanes, Simd, VIRTUAL_LANES, sealed::Sealed};
+use super::{Lanes, Simd, VIRTUAL_LANES, root::root, sealed::Sealed};
 
 /// One `f32` at a time; `FUSED` chooses whether `mul_add` rounds once.
 ///
@@ -100,7 +100,7 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     }
     #[inline(always)]
     fn sqrt(self, a: f32) -> f32 {
-        libm::sqrtf(a)
+        root(a)
     }
     #[inline(always)]
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {

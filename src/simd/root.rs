@@ -1,0 +1,36 @@
+//! The square root of one number, which `core` lacks: an instruction on x86-64, `libm` elsewhere (where it is one too, if
+//! the target has it).
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod by {
+    use core::arch::x86_64::{_mm_cvtsd_f64, _mm_cvtss_f32, _mm_set_sd, _mm_set_ss, _mm_sqrt_sd, _mm_sqrt_ss};
+
+    #[inline(always)]
+    pub(super) fn sqrtf(x: f32) -> f32 {
+        // SAFETY: SSE is part of the target.
+        unsafe { _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))) }
+    }
+
+    #[inline(always)]
+    pub(super) fn sqrt(x: f64) -> f64 {
+        // SAFETY: SSE2 is part of the target.
+        unsafe { _mm_cvtsd_f64(_mm_sqrt_sd(_mm_set_sd(x), _mm_set_sd(x))) }
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+mod by {
+    pub(super) use libm::{sqrt, sqrtf};
+}
+
+/// `√x`, rounded correctly; NaN below 0.
+#[inline(always)]
+pub(crate) fn root(x: f32) -> f32 {
+    by::sqrtf(x)
+}
+
+/// `√x`, rounded correctly; NaN below 0.
+#[inline(always)]
+pub(crate) fn root_f64(x: f64) -> f64 {
+    by::sqrt(x)
+}
