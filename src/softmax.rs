@@ -266,7 +266,7 @@ fn log_sum_exp_gradient(mut x: Rows, dx_name: &'static str, y: &[f32], dy: &[f32
     Ok(())
 }
 
-/// y = ln(sum of e^(x f)): dx = f dy softmax(x f).
+/// y = ln(sum of e^(x f)): dx = f dy softmax(x f), but for rows whose sum is infinite because an element is.
 #[inline(always)]
 fn log_sum_exp_rows<S: Simd>(s: S, mut x: Rows, y: &[f32], dy: &[f32], columns: usize, factor: f32) {
     let exponent = Exponent { sign: 1.0, factor };
@@ -274,14 +274,17 @@ fn log_sum_exp_rows<S: Simd>(s: S, mut x: Rows, y: &[f32], dy: &[f32], columns: 
     while let (Some(y), Some(dy)) = (y.get(row..), dy.get(row..))
         && let (Some(&first), Some(&first_dy)) = (y.first(), dy.first())
     {
-        let finite = y.iter().take_while(|y| !y.is_infinite()).count();
+        // A quotient by the temperature may overflow too: then the elements are finite, and so are their shares.
+        let mut is_infinite =
+            |i: usize, y: f32| y.is_infinite() && x.part((row + i) * columns, columns).x().contains(&y);
+        let finite = y.iter().enumerate().take_while(|(i, y)| !is_infinite(*i, **y)).count();
         if finite > 0 {
             let rows = x.part(row * columns, finite * columns);
             each_row(s, exponent, rows, (finite, columns), Then::Shares(dy, factor), None);
         } else {
             x.part(row * columns, columns).write(|_, x, dx| {
                 for (dx, &x) in dx.iter_mut().zip(x) {
-                    *dx = if x == first { f32::NAN } else { 0.0 * first_dy };
+                    *dx = if x == first || x.is_nan() { f32::NAN } else { 0.0 * first_dy };
                 }
             });
         }

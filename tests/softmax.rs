@@ -39,19 +39,39 @@ const FORWARD: [(&str, Forward, InPlace); 3] = [
 ];
 
 fn forward(name: &str, x: &[f32], rows: Softmax) -> Vec<f32> {
-    let (_, forward, in_place) = FORWARD.into_iter().find(|f| f.0 == name).expect("a function");
+    let (_, run, in_place) = FORWARD.into_iter().find(|f| f.0 == name).expect("a function");
     let mut y = vec![7.0; x.len()];
-    forward(x, &mut y, rows).expect("whole rows");
+    run(x, &mut y, rows).expect("whole rows");
     let mut z = x.to_vec();
     in_place(&mut z, rows).expect("whole rows");
     let same = y.iter().zip(&z).all(|(y, z)| y.to_bits() == z.to_bits() || y.is_nan() && z.is_nan());
     assert!(same, "{name} {rows:?}: in place");
+    if x.len() == rows.columns && is_narrow(rows) {
+        same_beside_others(&y, &forward(name, &x.repeat(COPIES), rows));
+    }
     y
+}
+
+/// Several rows, more than a register has lanes: narrow ones go another way than a row alone.
+const COPIES: usize = 19;
+
+fn is_narrow(rows: Softmax) -> bool {
+    (1..=16).contains(&rows.columns)
+}
+
+fn same_beside_others(alone: &[f32], copies: &[f32]) {
+    for row in copies.chunks(alone.len()) {
+        let same = row.iter().zip(alone).all(|(x, y)| x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan());
+        assert!(same, "alone {alone:?}, beside others {row:?}");
+    }
 }
 
 fn log_sum_exp(x: &[f32], rows: Softmax) -> Vec<f32> {
     let mut y = vec![7.0; x.len() / rows.columns];
     softmax::log_sum_exp(x, &mut y, rows).expect("whole rows");
+    if x.len() == rows.columns && is_narrow(rows) {
+        same_beside_others(&y, &log_sum_exp(&x.repeat(COPIES), rows));
+    }
     y
 }
 
@@ -350,6 +370,31 @@ fn gradients_are_the_derivatives() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn gradients_of_infinite_sums() {
+    on_every_level(|level| {
+        let x = [1.0, 2.0, 3.0, INF, 0.0, -INF, -INF, -INF, -INF, INF, INF, 1.0, 4.0, 5.0, -INF];
+        let dy = [2.0, 3.0, 4.0, 5.0, 6.0];
+        let y = log_sum_exp(&x, Softmax::new(3));
+        let mut dx = [7.0; 15];
+        softmax::log_sum_exp_backward(&x, &y, &dy, &mut dx, 3).expect("it fits");
+        let nan = [[false; 3], [true, false, false], [true; 3], [true, true, false], [false; 3]].concat();
+        assert!(dx.iter().zip(&nan).all(|(dx, nan)| dx.is_nan() == *nan), "{level}: {dx:?}");
+        assert_eq!([dx[4], dx[5], dx[11], dx[14]], [0.0; 4], "{level}");
+        for row in [0, 4] {
+            let mut alone = [7.0; 3];
+            let (at, one) = (row * 3..row * 3 + 3, row..=row);
+            softmax::log_sum_exp_backward(&x[at.clone()], &y[one.clone()], &dy[one], &mut alone, 3).expect("it fits");
+            assert_eq!(bits(&alone), bits(&dx[at]), "{level}: row {row}");
+        }
+        // The sum overflows by the temperature alone: its shares do not.
+        let cold = Softmax { columns: 2, temperature: 1e-5 };
+        let mut dx = [7.0; 2];
+        softmax::log_sum_exp_backward(&[1e38, 0.0], &[INF], &[2.0], &mut dx, cold).expect("it fits");
+        assert_eq!(dx, [2.0 * (1.0 / 1e-5f32), 0.0], "{level}");
     });
 }
 

@@ -154,11 +154,7 @@ pub(super) fn each_row<S: Simd>(
         }
         match then {
             Then::Share(_) | Then::Shares(..) => {
-                let share = match then {
-                    Then::Shares(each, f) => s.mul(s.load_partial(each.get(first..).unwrap_or_default()), s.splat(f)),
-                    _ => s.splat(then.share(first)),
-                };
-                let factor = s.div(share, s.add(ones, others));
+                let factor = s.div(then.shares(s, first), s.add(ones, others));
                 for y in x.iter_mut().take(columns) {
                     *y = s.mul(*y, factor);
                 }

@@ -1,5 +1,6 @@
 //! A few rows at a time: by columns where they are narrow, row by row where they fit the first cache, unit by unit where
-//! they do not. The choice looks at the width of a row alone, and rows share no arithmetic, so row i of many is row i alone.
+//! they do not. What changes bits is chosen by the width of a row alone, and rows share no arithmetic, so row i of many is
+//! row i alone.
 
 use super::exponent::Exponent;
 use super::online::{self, UNIT};
@@ -44,7 +45,16 @@ impl Then<'_> {
         match self {
             Then::Share(share) => share,
             Then::Shares(each, factor) => each.get(row).copied().unwrap_or_default() * factor,
-            _ => 0.0,
+            Then::Sum | Then::SumFinite | Then::Log => 0.0,
+        }
+    }
+
+    /// [`share`](Self::share) of the rows from `first` on, a lane each.
+    #[inline(always)]
+    pub(super) fn shares<S: Simd>(self, s: S, first: usize) -> S::F32 {
+        match self {
+            Then::Shares(each, factor) => s.mul(s.load_partial(each.get(first..).unwrap_or_default()), s.splat(factor)),
+            _ => s.splat(self.share(first)),
         }
     }
 }
