@@ -14,7 +14,7 @@
 //! The latter gets the sign of `x`.
 
 use super::exp::{LN2_HI, LN2_LO};
-use super::{polynomial, round_product};
+use super::{polynomial, round_product, size};
 use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
@@ -31,7 +31,7 @@ const E: [f32; 5] = [0.499_999_8, -0.166_665_18, 4.167_145_5e-2, -8.368_953e-3, 
 /// `erf x`; `erf(-0) = -0`, `erf(±inf) = ±1`.
 #[inline(always)]
 pub fn erf<S: Lanes>(s: S, x: S::F32) -> S::F32 {
-    let a = s.min(s.splat(4.0), s.abs(x));
+    let a = s.min(s.splat(4.0), size(s, x));
     let square = s.mul(a, a);
     let near = s.mul_add(x, polynomial(s, square, &N), x);
     let h = s.mul_add(a, polynomial(s, a, &H), s.add(a, s.splat(H0)));

@@ -8,7 +8,7 @@
 //! 4. Times `2^n`, rounded once.
 
 use super::double::{fast_two_sum, two_product};
-use super::{polynomial, round_product};
+use super::{polynomial, round_product, size};
 use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
@@ -31,11 +31,17 @@ pub fn exp<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let r = s.mul_add(n, s.splat(-LN2_HI), x);
     let r = s.mul_add(n, s.splat(-LN2_LO), r);
     let q = polynomial(s, r, &Q);
-    let e = s.add(s.mul_add(s.mul(r, r), q, r), s.splat(1.0));
-    s.ldexp(e, n)
+    let t = if S::FUSED {
+        s.mul_add(s.mul(q, r), r, r)
+    } else {
+        let size = size(s, r);
+        s.mul_add(s.mul(size, size), q, r)
+    };
+    s.ldexp(s.add(t, s.splat(1.0)), n)
 }
 
-/// `(n, t, t_low)` with `e^(x + low) = 2^n (1 + t + t_low)`, for `|x| <= 120` and a `low` in its last place.
+/// `(n, t, t_low)` with `e^(x + low) = 2^n (1 + t + t_low)`, for `|x| <= 120`, slow where `x^2` is subnormal, and a `low` in
+/// its last place.
 ///
 /// `t` alone is within 2^-26 of the truth; with `t_low` its relative error is 2^-26 also where `x` is small.
 #[inline(always)]

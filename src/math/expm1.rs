@@ -15,14 +15,15 @@ pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 /// `e^x - 1`; -1 at -inf, inf at inf.
 #[inline(always)]
 pub fn expm1<S: Lanes>(s: S, x: S::F32) -> S::F32 {
-    let clamped = s.min(s.splat(89.0), s.max(s.splat(-20.0), x));
-    let (n, t, t_low) = exp_parts(s, clamped, s.splat(0.0));
+    let (zero, tiny) = (s.splat(0.0), s.lt(s.abs(x), s.splat(1.5e-8)));
+    let clamped = s.min(s.splat(89.0), s.max(s.splat(-20.0), s.select(tiny, zero, x)));
+    let (n, t, t_low) = exp_parts(s, clamped, zero);
     let half = s.ldexp(s.splat(0.5), n);
     let (whole, whole_low) = fast_two_sum(s, half, s.splat(-0.5));
     let (sum, low) = fast_two_sum(s, whole, s.mul(half, t));
     let sum = s.add(sum, s.add(whole_low, s.mul_add(half, t_low, low)));
     // Below 2^-25 it is x; halving could lose a bit of a subnormal number, adding loses the sign of 0.
-    s.select(s.lt(s.abs(x), s.splat(1.5e-8)), x, s.add(sum, sum))
+    s.select(tiny, x, s.add(sum, sum))
 }
 
 #[cfg(test)]

@@ -57,6 +57,16 @@ pub(crate) fn polynomial<S: Lanes, const N: usize>(s: S, x: S::F32, c: &[f32; N]
     sum
 }
 
+/// Beside 1, nothing.
+const TINY: f32 = 1.0e-12;
+
+/// `|x|`, or [`TINY`] where it is less: its square is never subnormal, for which CPUs take a hundred cycles. Arguments fade
+/// through such sizes in every decaying signal.
+#[inline(always)]
+fn size<S: Lanes>(s: S, x: S::F32) -> S::F32 {
+    s.max(s.splat(TINY), s.abs(x))
+}
+
 /// Added to a small float it rounds it to an integer: its last place is 1.
 const ROUNDING: f32 = 12_582_912.0;
 

@@ -20,7 +20,7 @@
 
 use super::double::{fast_two_sum, mul_add_double, residual, rounded_product, two_product};
 use super::exp::{LN2_HI, LN2_LO};
-use super::{polynomial, round_product};
+use super::{polynomial, round_product, size};
 use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
@@ -42,7 +42,7 @@ const Q: [f32; 5] = [0.499_999_8, 0.166_665_18, 4.167_145_5e-2, 8.368_953e-3, 1.
 #[inline(always)]
 pub fn normal_cdf<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
-    let a = s.min(s.splat(14.4), s.abs(x));
+    let a = s.min(s.splat(14.4), size(s, x));
 
     // t = 1 / (a + K) and what it lacks of that, relatively
     let d = s.add(a, s.splat(K));

@@ -6,6 +6,7 @@
 
 use super::double::{fast_two_sum, quotient};
 use super::exp::{UNDERFLOW, exp_double};
+use super::{TINY, size};
 use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
@@ -13,14 +14,11 @@ pub const MAX_ULP: f32 = 0.80;
 /// Where it holds: everywhere.
 pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
-/// Beside 1, nothing.
-pub(super) const TINY: f32 = 1.0e-12;
-
 /// `1 / (1 + e^-x)`; 0 at -inf, 1 at inf.
 #[inline(always)]
 pub fn sigmoid<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let (e, e_low) = exp_double(s, s.max(s.splat(UNDERFLOW), s.neg(s.abs(x))));
+    let (e, e_low) = exp_double(s, s.max(s.splat(UNDERFLOW), s.neg(size(s, x))));
     let (d, d_low) = fast_two_sum(s, one, e);
     let negative = s.lt(x, zero);
     let numerator = (s.select(negative, e, one), s.select(negative, e_low, zero));

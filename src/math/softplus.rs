@@ -10,7 +10,7 @@
 
 use super::double::{fast_two_sum, quotient, two_sum};
 use super::exp::{UNDERFLOW, exp_double};
-use super::polynomial;
+use super::{polynomial, size};
 use crate::simd::Lanes;
 
 /// Largest error of both in units in the last place.
@@ -27,9 +27,10 @@ const P: [f32; 5] = [0.666_666_7, 0.399_995_42, 0.285_978_14, 0.216_399_75, 0.23
 #[inline(always)]
 pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (zero, two) = (s.splat(0.0), s.splat(2.0));
-    let (e, e_low) = exp_double(s, s.max(s.splat(UNDERFLOW), s.neg(s.abs(x))));
+    let size = size(s, x);
+    let (e, e_low) = exp_double(s, s.max(s.splat(UNDERFLOW), s.neg(size)));
     // Far out it is one of the two alone, and the rest is spared products that are subnormal, and slow.
-    let is_near = s.lt(s.abs(x), s.splat(20.0));
+    let is_near = s.lt(size, s.splat(20.0));
     let far = s.add(s.max(zero, x), s.add(e, e_low));
     let (e, e_low) = (s.select(is_near, e, zero), s.select(is_near, e_low, zero));
     let (d, d_low) = fast_two_sum(s, two, e);
@@ -38,10 +39,10 @@ pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let rest = s.mul_add(s.mul(q, q2), polynomial(s, q2, &P), s.mul(two, q_low));
     let (sum, low) = two_sum(s, s.max(zero, x), s.mul(two, q));
     let y = s.select(is_near, s.add(sum, s.add(low, rest)), far);
-    let x2 = s.mul(x, x);
+    let x2 = s.mul(size, size);
     let near = s.mul_add(x2, polynomial(s, x2, &C), s.splat(LN2_LO));
     let near = s.add(s.splat(LN2_HI), s.mul_add(x, s.splat(0.5), near));
-    s.select(s.lt(s.abs(x), s.splat(0.5)), near, y)
+    s.select(s.lt(size, s.splat(0.5)), near, y)
 }
 
 /// `ln(1 / (1 + e^-x))`; -inf at -inf, -0 at inf.

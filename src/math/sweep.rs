@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
 /// Inputs that are worked on at once.
-const BLOCK: u64 = 1 << 12;
+const BLOCK: u64 = 1 << 10;
 const STRIDE: u64 = 1009;
 
 /// Where a full sweep found the largest error of some function: a sample must find it too.
@@ -194,8 +194,8 @@ fn falls(x: &[f32], y: &[f32]) -> (u64, f32) {
     // Bits that count up are floats that rise, or fall where they are negative. Loops that LLVM can vectorize.
     let down = steps().fold(false, |down, (a, b)| down | (a > b));
     let up = steps().fold(false, |up, (a, b)| up | (a < b));
-    let negative = |x: &f32| x.is_sign_negative();
-    if !down && !x.iter().any(negative) || !up && x.iter().all(negative) {
+    let all = |negative: bool| x.iter().fold(true, |all, x| all & (x.is_sign_negative() == negative));
+    if !down && all(false) || !up && all(true) {
         return (0, 0.0);
     }
     let fell = |x0: f32, x1: f32, y0: f32, y1: f32| x0 < x1 && y0 > y1 || x0 > x1 && y0 < y1;
@@ -208,10 +208,14 @@ fn falls(x: &[f32], y: &[f32]) -> (u64, f32) {
     found
 }
 
-/// The largest error inside the domain, and where. What is rounded correctly counts as 0.
+/// The largest error inside the domain, and where, if it is larger than the `worst` so far. What is rounded correctly counts
+/// as 0.
 #[inline(always)]
-fn worst(claim: &Claim, x: &[f32], y: &[f32], exact: &[f64]) -> (f64, f32) {
-    let mut worst = (0.0, 0.0);
+fn worst(claim: &Claim, mut worst: (f64, f32), x: &[f32], y: &[f32], exact: &[f64]) -> (f64, f32) {
+    // The logarithm of half of all floats.
+    if y.iter().zip(exact).fold(true, |all, (y, exact)| all & y.is_nan() & exact.is_nan()) {
+        return worst;
+    }
     for ((x, y), exact) in x.chunks(256).zip(y.chunks(256)).zip(exact.chunks(256)) {
         if !is_below(worst.0, y, exact) {
             for ((x, y), exact) in x.iter().zip(y).zip(exact) {
@@ -234,8 +238,8 @@ fn is_below(bound: f64, y: &[f32], exact: &[f64]) -> bool {
     let (mut larger, mut odd) = ([0.0f64; 8], [0u64; 8]);
     for (y, exact) in y.iter().zip(exact) {
         for i in 0..8 {
-            let (wide, rounded) = (f64::from(y[i]), exact[i] as f32);
-            let right = same(rounded, y[i]);
+            let (wide, rounded) = (f64::from(y[i]), f64::from(exact[i] as f32));
+            let right = wide.to_bits() == rounded.to_bits();
             let error = (wide - exact[i]).abs() * unit(exact[i]);
             larger[i] = if error > larger[i] && !right { error } else { larger[i] };
             // The sign bit: that the signs differ, or that the exponent is that of infinity and NaN.
@@ -263,7 +267,7 @@ fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Everything about one block of inputs.
+/// Everything about one block of inputs, added to what was `found`.
 #[inline(always)]
 fn block(
     claim: &Claim,
@@ -271,10 +275,10 @@ fn block(
     x: &[f32],
     run: &impl Fn(Level, &[f32], &mut [f32]),
     oracle: &impl Fn(f64) -> f64,
-) -> Found {
+    found: &mut Found,
+) {
     let exact = exact(if full { claim.ends } else { None }, x, oracle);
     let mut results: [Option<Vec<f32>>; 2] = [None, None];
-    let mut found = Found::default();
     // From fast to plain: a function that is wrong shows it soon.
     for level in Level::available().collect::<Vec<_>>().into_iter().rev() {
         let mut y = std::vec![0.0f32; x.len()];
@@ -286,11 +290,13 @@ fn block(
             assert_eq!(differs.map(|i| (x[i], first[i], y[i])), None, "{}: {level} has other bits", claim.name);
             continue;
         }
-        found.worst[kind] = worst(claim, x, &y, &exact);
-        found.falls[kind] = falls(x, &y);
+        found.worst[kind] = worst(claim, found.worst[kind], x, &y, &exact);
+        let (falls, last) = falls(x, &y);
+        if falls > 0 {
+            found.falls[kind] = (found.falls[kind].0 + falls, last);
+        }
         results[kind] = Some(y);
     }
-    found
 }
 
 /// Sweeps a function on every level and demands that the claim holds and that its bound is not loose by 0.05 for the worse
@@ -299,6 +305,7 @@ pub(crate) fn sweep(claim: &Claim, run: impl Fn(Level, &[f32], &mut [f32]) + Syn
     let inputs = Inputs::new(claim.sampled);
     let (next, total) = (AtomicU64::new(0), Mutex::new(Found::default()));
     let work = || {
+        let mut found = Found::default();
         loop {
             // Neighbouring blocks share an input, so that no fall hides between them.
             let start = next.fetch_add(BLOCK, Relaxed);
@@ -311,16 +318,16 @@ pub(crate) fn sweep(claim: &Claim, run: impl Fn(Level, &[f32], &mut [f32]) + Syn
             if claim.domain[1].is_finite() && !x.iter().any(|x| (claim.domain[0]..=claim.domain[1]).contains(x)) {
                 continue;
             }
-            let found = if inputs.full {
+            if inputs.full {
                 with_avx2(
                     #[inline(always)]
-                    || block(claim, true, &x, &run, &oracle),
-                )
+                    || block(claim, true, &x, &run, &oracle, &mut found),
+                );
             } else {
-                block(claim, false, &x, &run, &oracle)
-            };
-            total.lock().unwrap_or_else(PoisonError::into_inner).add(&found);
+                block(claim, false, &x, &run, &oracle, &mut found);
+            }
         }
+        total.lock().unwrap_or_else(PoisonError::into_inner).add(&found);
     };
     std::thread::scope(|scope| {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

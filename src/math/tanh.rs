@@ -5,6 +5,7 @@
 
 use super::double::{fast_two_sum, quotient};
 use super::exp::exp_parts;
+use super::size;
 use crate::simd::Lanes;
 
 /// Largest error in units in the last place.
@@ -16,7 +17,8 @@ pub const DOMAIN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 #[inline(always)]
 pub fn tanh<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let (one, two) = (s.splat(1.0), s.splat(2.0));
-    let (n, t, t_low) = exp_parts(s, s.max(s.splat(-20.0), s.mul(s.abs(x), s.splat(-2.0))), s.splat(0.0));
+    let double = s.mul(size(s, x), s.splat(-2.0));
+    let (n, t, t_low) = exp_parts(s, s.max(s.splat(-20.0), double), s.splat(0.0));
     // 1 - f = (1 - 2^n) - 2^n t
     let scale = s.ldexp(one, n);
     let whole = s.sub(one, scale);
@@ -26,7 +28,8 @@ pub fn tanh<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     // 1 + f = 2 - (1 - f)
     let (den, low) = fast_two_sum(s, two, s.neg(num));
     let (q, q_low) = quotient(s, (num, num_low), (den, s.sub(low, num_low)));
-    s.copysign(s.add(q, q_low), x)
+    // What was too small is its own tangent.
+    s.copysign(s.min(s.add(q, q_low), s.abs(x)), x)
 }
 
 #[cfg(test)]

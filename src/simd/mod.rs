@@ -23,6 +23,7 @@ mod four;
 mod level;
 mod root;
 mod scalar;
+mod tile;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod avx2;
@@ -43,6 +44,7 @@ pub use portable::Portable;
 pub use {avx2::Avx2, avx512::Avx512};
 
 pub(crate) use root::{root, root_f64};
+pub(crate) use tile::{Column, RowOffsets, Rows, Steps};
 
 pub use four::Four;
 pub use level::{Level, level, set_level};

@@ -22,6 +22,8 @@ const A_FLOATS: usize = 96 * 1024;
 const A_DEPTH: usize = 2048;
 /// Deepest panel of B: tile and panel together pass through the first-level cache.
 const B_DEPTH: usize = 512;
+/// Floats of a B that is not copied: 16 KiB, half of a first-level cache.
+const NEAR: usize = 4096;
 /// Multiply-adds up to which a transposed A is read where it is.
 const SMALL: usize = 1 << 20;
 /// Widest panel of any level of the target, in floats.
@@ -124,8 +126,9 @@ pub(crate) fn multiply<S: Simd>(
             } else {
                 (a, [rows.start, depths.start])
             };
-            for column in (0..n).step_by(S::TILE_REGISTERS * S::LANES) {
-                let columns = Range { start: 0, len: n }.part(column, S::TILE_REGISTERS * S::LANES);
+            let mut column = 0;
+            while column < n {
+                let columns = Range { start: 0, len: n }.part(column, panel_width::<S>(n - column));
                 under_panel(s, left, first, b, rows, depths, columns, begin, (c, stride), panel_of_b);
                 if last {
                     // Whole rows are one stretch.
@@ -137,6 +140,7 @@ pub(crate) fn multiply<S: Simd>(
                         }
                     }
                 }
+                column += columns.len;
             }
             if last {
                 break;
@@ -145,6 +149,15 @@ pub(crate) fn multiply<S: Simd>(
         }
         row += row_part;
     }
+}
+
+/// Columns of the next panel, where so many are left: what is one register more than a panel makes two narrower ones, as a
+/// tile of one register has to load for every multiply-add.
+#[inline(always)]
+fn panel_width<S: Simd>(left: usize) -> usize {
+    let full = S::TILE_REGISTERS * S::LANES;
+    let is_one_more = S::TILE_REGISTERS > 2 && left > full && left <= full + S::LANES;
+    if is_one_more { full - S::LANES } else { full }
 }
 
 /// The block's product with one panel of B.
@@ -163,18 +176,28 @@ fn under_panel<S: Simd>(
     to: &mut [f32],
 ) {
     let registers = columns.len.div_ceil(S::LANES);
+    // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy.
+    let is_near = rows.len <= 2 * S::TILE_ROWS || depths.len * b.0.stride <= NEAR;
+    let is_in_place = is_near && !b.0.transposed && b.1 == 1.0 && columns.len == registers * S::LANES;
     let part = even_part(depths.len, B_DEPTH, LINE);
     let mut depth = 0;
     loop {
         let stretch = depths.part(depth, part);
-        let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
-        pack_b(s, b, stretch, columns, registers, packed);
+        let (right, b_step) = if is_in_place {
+            (b.0.data.get((stretch.start * b.0.stride) + columns.start..).unwrap_or_default(), b.0.stride)
+        } else {
+            let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
+            pack_b(s, b, stretch, columns, registers, packed);
+            (&*packed, registers * S::LANES)
+        };
         let start = if depth == 0 { start.from(columns.start) } else { Start::Out };
         let job = Job {
             a,
             rows: Range { start: first_row, len: rows.len },
             depth: first_depth + depth,
-            b: packed,
+            b: right,
+            b_step,
+            steps: stretch.len,
             place: Place { columns: columns.len, stride, start },
         };
         panel(s, job, c.get_mut(rows.start * stride + columns.start..).unwrap_or_default());

@@ -45,6 +45,12 @@ impl<'a> Operand<'a> {
         Self { data, stride, transposed: true }
     }
 
+    /// From a row to the next and from a column to the next, as they are used.
+    #[inline(always)]
+    fn strides(self) -> [usize; 2] {
+        if self.transposed { [1, self.stride] } else { [self.stride, 1] }
+    }
+
     /// A stretch of a stored row.
     #[inline(always)]
     fn stored(self, row: usize, columns: Range) -> &'a [f32] {

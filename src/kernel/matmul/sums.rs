@@ -3,7 +3,7 @@
 //! They are passed by reference, for an array that is moved goes through memory; and a loop over rows that is too
 //! large to unroll works on a copy, for an array that is indexed by a variable is memory altogether.
 
-use crate::simd::{Lanes, Simd};
+use crate::simd::{Lanes, Rows, Simd};
 
 /// Where the sums begin.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub(super) type Sums<S, const R: usize, const V: usize> = [[<S as Lanes>::F32; V
 
 impl Place<'_> {
     #[inline(always)]
-    pub(super) fn begin<S: Simd, const R: usize, const V: usize>(self, s: S, c: &[f32], sums: &mut Sums<S, R, V>) {
+    pub(super) fn begin<S: Simd, const R: usize, const V: usize>(self, s: S, c: &mut Rows, sums: &mut Sums<S, R, V>) {
         match self.start {
             Start::Zero => {}
             Start::Row(bias) => {
@@ -53,8 +53,7 @@ impl Place<'_> {
             }
             Start::Out if self.columns == V * S::LANES => {
                 for i in 0..R {
-                    let row = c.get(i * self.stride..).unwrap_or_default();
-                    if let Some(row) = S::chunks(row).0.first_chunk::<V>() {
+                    if let Some(row) = S::chunks(c.get(i)).0.first_chunk::<V>() {
                         for v in 0..V {
                             sums[i][v] = s.load(&row[v]);
                         }
@@ -63,21 +62,17 @@ impl Place<'_> {
             }
             Start::Out => {
                 let mut held = *sums;
-                for (i, sum) in held.iter_mut().enumerate() {
-                    let row = c.get(i * self.stride..).unwrap_or_default();
-                    *sum = load_row(s, row.get(..self.columns).unwrap_or_default());
-                }
+                load_part(s, c, &mut held);
                 *sums = held;
             }
         }
     }
 
     #[inline(always)]
-    pub(super) fn end<S: Simd, const R: usize, const V: usize>(self, s: S, c: &mut [f32], sums: &Sums<S, R, V>) {
+    pub(super) fn end<S: Simd, const R: usize, const V: usize>(self, s: S, c: &mut Rows, sums: &Sums<S, R, V>) {
         if self.columns == V * S::LANES {
             for i in 0..R {
-                let row = c.get_mut(i * self.stride..).unwrap_or_default();
-                if let Some(row) = S::chunks_mut(row).0.first_chunk_mut::<V>() {
+                if let Some(row) = S::chunks_mut(c.get(i)).0.first_chunk_mut::<V>() {
                     for v in 0..V {
                         s.store(sums[i][v], &mut row[v]);
                     }
@@ -85,12 +80,35 @@ impl Place<'_> {
             }
         } else {
             let held = *sums;
-            for (i, sum) in held.iter().enumerate() {
-                let row = c.get_mut(i * self.stride..).unwrap_or_default();
-                store_row(s, row.get_mut(..self.columns).unwrap_or_default(), sum);
-            }
+            store_part(s, c, &held);
         }
     }
+}
+
+/// Out of line, and for tiles of any height: the narrow ones at C's right edge are many kinds and little work.
+#[inline(never)]
+fn load_part<S: Simd, const V: usize>(s: S, c: &mut Rows, sums: &mut [[S::F32; V]]) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = load_row(s, c.get(i));
+            }
+        },
+    );
+}
+
+/// As [`load_part`].
+#[inline(never)]
+fn store_part<S: Simd, const V: usize>(s: S, c: &mut Rows, sums: &[[S::F32; V]]) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            for (i, sum) in sums.iter().enumerate() {
+                store_row(s, c.get(i), sum);
+            }
+        },
+    );
 }
 
 /// `V` registers from a row that may end before they do; 0 beyond.

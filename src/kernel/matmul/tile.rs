@@ -7,10 +7,7 @@
 use super::Operand;
 use super::pack::Range;
 use super::sums::{Place, Sums};
-use crate::simd::Simd;
-
-/// Depth for which the rows of A are checked at once.
-const CHUNK: usize = 16;
+use crate::simd::{Column, RowOffsets, Rows, Simd, Steps};
 
 /// How rows fall into tiles, as evenly as can be: heights and how many tiles have them.
 #[inline(always)]
@@ -30,8 +27,10 @@ pub(super) struct Job<'a> {
     pub rows: Range,
     /// Where in A's depth the panel begins.
     pub depth: usize,
-    /// `[depth][V * LANES]`
+    /// Registers of B, those of the next step of the depth `b_step` floats after them.
     pub b: &'a [f32],
+    pub b_step: usize,
+    pub steps: usize,
     pub place: Place<'a>,
 }
 
@@ -49,136 +48,59 @@ pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
 #[inline(never)]
 fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
     let (mut row, mut c) = (job.rows.start, c);
+    let [apart, a_step] = job.a.strides();
+    let Some(rows) = RowOffsets::new(apart) else { return };
     for (height, count) in heights::<S>(job.rows.len) {
-        // `const`: a tile that this level does not have is not even compiled.
-        macro_rules! pick {
-            ($($rows:literal)*) => {
-                match height {
-                    $($rows if const { $rows <= S::TILE_ROWS } => tiles::<S, $rows, V>(s, job, row, count, c),)*
-                    _ => {}
-                }
-            };
+        for _ in 0..count {
+            let a = job.a.data.get(job.depth * a_step + row * apart..).unwrap_or_default();
+            let a = ((a, rows), a_step);
+            // `const`: a tile that this level does not have is not even compiled.
+            macro_rules! pick {
+                ($($rows:literal)*) => {
+                    match height {
+                        $($rows if const { $rows <= S::TILE_ROWS } => tile::<S, $rows, V>(s, &job, a, c),)*
+                        _ => {}
+                    }
+                };
+            }
+            pick!(1 2 3 4 5 6 7 8 9);
+            row += height;
+            c = c.get_mut(height * job.place.stride..).unwrap_or_default();
         }
-        pick!(1 2 3 4 5 6 7 8 9);
-        row += height * count;
-        c = c.get_mut(height * count * job.place.stride..).unwrap_or_default();
     }
 }
 
-/// `count` tiles from row `first` of A and the start of `c` on.
+/// One tile: `a` begins with its first row, `c` with its corner.
 ///
 /// A function of its own: every product of the crate shares these kernels, their loops get all registers, and LLVM's
 /// work on tiles of several heights in one function would grow faster than their number.
 #[inline(never)]
-fn tiles<S: Simd, const R: usize, const V: usize>(s: S, job: Job, first: usize, count: usize, c: &mut [f32]) {
+fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: &Job, a: ((&[f32], RowOffsets), usize), c: &mut [f32]) {
     s.vectorize(
         #[inline(always)]
         move || {
-            let (b, _) = S::chunks(job.b).0.as_chunks::<V>();
-            for (tile, c) in c.chunks_mut((R * job.place.stride).max(1)).enumerate().take(count) {
-                let row = first + tile * R;
-                let mut sums = [[s.splat(0.0); V]; R];
-                job.place.begin(s, c, &mut sums);
-                if job.a.transposed {
-                    columns_times(s, job, row, b, &mut sums);
-                } else {
-                    rows_times(s, job, row, b, &mut sums);
+            let Some(mut c) = Rows::new(c, R, job.place.stride, job.place.columns) else { return };
+            let mut sums = [[s.splat(0.0); V]; R];
+            job.place.begin(s, &mut c, &mut sums);
+            let (rows, a_step) = a;
+            if let Some(steps) = Steps::<S, R, V>::new(rows, a_step, (job.b, job.b_step), job.steps) {
+                // A copy, so that the loop's sums are registers and not what a reference points to.
+                let mut acc = sums;
+                for (a, b) in steps {
+                    step(s, &a, b, &mut acc);
                 }
-                job.place.end(s, c, &sums);
+                sums = acc;
             }
+            job.place.end(s, &mut c, &sums);
         },
     );
 }
 
-#[inline(always)]
-fn columns_times<S: Simd, const R: usize, const V: usize>(
-    s: S,
-    job: Job,
-    row: usize,
-    b: &[[S::Array; V]],
-    sums: &mut Sums<S, R, V>,
-) {
-    // A copy, so that the loop's sums are registers and not what a reference points to.
-    let mut acc = *sums;
-    let mut rest = job.a.data.get(job.depth * job.a.stride + row..).unwrap_or_default();
-    for b in b {
-        if let Some(a) = rest.first_chunk::<R>() {
-            step(s, a, b, &mut acc);
-        }
-        rest = rest.get(job.a.stride..).unwrap_or_default();
-    }
-    *sums = acc;
-}
-
-#[inline(always)]
-fn rows_times<S: Simd, const R: usize, const V: usize>(
-    s: S,
-    job: Job,
-    row: usize,
-    b: &[[S::Array; V]],
-    sums: &mut Sums<S, R, V>,
-) {
-    let mut acc = *sums;
-    let mut rows: [&[f32]; R] = [&[]; R];
-    for i in 0..R {
-        rows[i] = job.a.data.get((row + i) * job.a.stride + job.depth..).unwrap_or_default();
-    }
-    let (chunks, last) = b.as_chunks::<CHUNK>();
-    for (chunk, b) in chunks.iter().enumerate() {
-        let lines = lines(&rows, chunk);
-        for p in 0..CHUNK {
-            step(s, &column(&lines, p), &b[p], &mut acc);
-        }
-    }
-    if !last.is_empty() {
-        let mut copies = [[0.0; CHUNK]; R];
-        let mut lines = lines(&rows, chunks.len());
-        // One check is enough here too: the rows go on beyond the depth, or what is left of them is copied.
-        if rows.iter().any(|row| row.len() < (chunks.len() + 1) * CHUNK) {
-            for i in 0..R {
-                copy_start(s, rows[i].get(chunks.len() * CHUNK..).unwrap_or_default(), &mut copies[i]);
-            }
-            lines = copies.each_ref();
-        }
-        for (p, b) in last.iter().enumerate() {
-            step(s, &column(&lines, p % CHUNK), b, &mut acc);
-        }
-    }
-    *sums = acc;
-}
-
-/// The rows' chunks with that number; zeros where a row ends before.
-#[inline(always)]
-fn lines<'a, const R: usize>(rows: &[&'a [f32]; R], chunk: usize) -> [&'a [f32; CHUNK]; R] {
-    let mut lines = [&[0.0; CHUNK]; R];
-    for i in 0..R {
-        lines[i] = rows[i].as_chunks::<CHUNK>().0.get(chunk).unwrap_or(&[0.0; CHUNK]);
-    }
-    lines
-}
-
-/// *Writes* the start of a row and zeros after it.
-#[inline(always)]
-fn copy_start<S: Simd>(s: S, row: &[f32], to: &mut [f32; CHUNK]) {
-    for (i, to) in S::chunks_mut(to).0.iter_mut().enumerate() {
-        s.store(s.load_partial(row.get(i * S::LANES..).unwrap_or_default()), to);
-    }
-}
-
-#[inline(always)]
-fn column<const R: usize>(lines: &[&[f32; CHUNK]; R], p: usize) -> [f32; R] {
-    let mut a = [0.0; R];
-    for i in 0..R {
-        a[i] = lines[i][p];
-    }
-    a
-}
-
 /// `sums[i][v] += a[i] * b[v]`
 #[inline(always)]
-fn step<S: Simd, const R: usize, const V: usize>(s: S, a: &[f32; R], b: &[S::Array; V], sums: &mut Sums<S, R, V>) {
+fn step<S: Simd, const R: usize, const V: usize>(s: S, a: &Column<R>, b: &[S::Array; V], sums: &mut Sums<S, R, V>) {
     for i in 0..R {
-        let x = s.splat(a[i]);
+        let x = s.splat(a.get(i));
         for v in 0..V {
             sums[i][v] = s.mul_add(x, s.load(&b[v]), sums[i][v]);
         }
