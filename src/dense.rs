@@ -3,7 +3,7 @@
 //! Parameters are PyTorch's: `weight[outputs][inputs]`, then `bias[outputs]`, in one slice.
 
 use crate::error::Result;
-use crate::kernel::{Operand, Start, column_sums, matmul_scratch_len, multiply};
+use crate::kernel::{Matmul, Operand, Start, column_sums, multiply};
 use crate::shape::{check_at_least, check_len, check_rows};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
@@ -51,15 +51,15 @@ impl Dense {
     /// Floats of scratch that [`forward`] needs for `batch` rows.
     #[must_use]
     pub const fn forward_scratch_len(self, batch: usize) -> usize {
-        matmul_scratch_len([batch, self.outputs, self.inputs], false)
+        Matmul::nt(batch, self.outputs, self.inputs).scratch_len()
     }
 
     /// Floats of scratch that either of [`forward`] and [`backward`] needs for `batch` rows.
     #[must_use]
     pub const fn scratch_len(self, batch: usize) -> usize {
         let forward = self.forward_scratch_len(batch);
-        let weight = matmul_scratch_len([self.outputs, self.inputs, batch], true);
-        let input = matmul_scratch_len([batch, self.inputs, self.outputs], false);
+        let weight = Matmul::tn(self.outputs, self.inputs, batch).scratch_len();
+        let input = Matmul::nn(batch, self.inputs, self.outputs).scratch_len();
         let backward = if weight > input { weight } else { input };
         if forward > backward { forward } else { backward }
     }

@@ -13,6 +13,6 @@ pub use softmax::{
 };
 
 pub(crate) use map::{by_blocks, map, map_long};
-pub(crate) use matmul::{Operand, Start, multiply, scratch_len as matmul_scratch_len};
+pub(crate) use matmul::{Operand, Start, multiply};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
 pub(crate) use softmax::{Exponent, Rows, Sums, Then, each_row, group_rows};

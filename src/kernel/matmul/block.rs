@@ -1,14 +1,15 @@
 //! The blocking: what is packed when, and the walk of the tile over C.
 //!
 //! ```text
-//! for a block of A's rows and depth        stays in the second-level cache; transposed once if A's columns are its rows
-//!   for a panel of B's columns             (a few registers wide)
-//!     for a stretch of the depth           panel of B packed
-//!       for a tile of the block's rows     sums in registers
+//! for a part of the depth
+//!   for a block of A's rows                stays in the second-level cache; copied if it is transposed or lies awkwardly
+//!     for a panel of B's columns           (a few registers wide)
+//!       for a stretch of the depth         panel of B packed, if it is not near enough to be read where it is
+//!         for a tile of the block's rows   sums in registers
 //! ```
 //!
-//! The panel is packed just before its use: it needs little scratch, and C's columns under it stay in cache for the
-//! whole depth.
+//! The panel is packed just before its use. Where A has one block of rows, which is up to a few hundred, the next panel takes
+//! its place, so it needs little scratch; else all panels of that part of the depth are kept for the other blocks.
 
 use super::Operand;
 use super::pack::{Range, pack_a, pack_b};
@@ -18,8 +19,8 @@ use crate::simd::Simd;
 
 /// Floats of a block of A: 384 KiB, less than half of a server's second-level cache.
 const A_FLOATS: usize = 96 * 1024;
-/// Deepest block of A.
-const A_DEPTH: usize = 2048;
+/// Rows of a block of A that make up for packing B's panels once for each: the block is the deeper the fewer there are.
+const A_ROWS: usize = 192;
 /// Deepest panel of B: tile and panel together pass through the first-level cache.
 const B_DEPTH: usize = 512;
 /// Floats of a B that is not copied: 16 KiB, half of a first-level cache.
@@ -37,28 +38,48 @@ const PANEL: usize = if cfg!(target_arch = "x86_64") {
 /// Floats in a cache line, the alignment of the panel.
 const LINE: usize = 16;
 
+/// How a product is cut and what is copied.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// Rows of a block of A.
+    rows: usize,
+    /// And its depth.
+    depth: usize,
+    /// A block of A is copied: its columns would be read again and again, a few floats of a cache line at a time, or its rows
+    /// compete for the same few places of the first-level cache, being a multiple of 4 KiB apart.
+    packs_a: bool,
+    /// There are several blocks of A for a depth, and B's panels are kept for all of them.
+    keeps_b: bool,
+}
+
+impl Plan {
+    #[inline(always)]
+    const fn new([m, n, k]: [usize; 3], transpose_a: bool, lda: usize) -> Self {
+        let depth = even_part(k, A_FLOATS / min(max(m, 1), A_ROWS), LINE);
+        let rows = even_part(m, A_FLOATS / max(depth, 1), 1);
+        let is_large = m.saturating_mul(n).saturating_mul(k) > SMALL;
+        let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024));
+        Self { rows, depth, packs_a, keeps_b: rows < m }
+    }
+
+    /// Floats of B's panels.
+    const fn b_len(self, n: usize, k: usize) -> usize {
+        if self.keeps_b {
+            return n.saturating_add(LINE - 1).saturating_mul(self.depth);
+        }
+        PANEL * min(k, B_DEPTH)
+    }
+}
+
 /// Floats of scratch for a product of these dimensions, on any level.
-pub(crate) const fn scratch_len([m, n, k]: [usize; 3], transpose_a: bool) -> usize {
+pub(super) const fn scratch_len([m, n, k]: [usize; 3], transpose_a: bool, lda: usize) -> usize {
     if m == 0 || n == 0 {
         return 0;
     }
-    let panel = PANEL * min(k, B_DEPTH) + LINE;
-    if !is_packed([m, n, k], transpose_a) {
-        return panel;
-    }
-    let [rows, depth] = a_block(m, k);
-    panel + min(rows, m).saturating_mul(row_stride(depth))
-}
-
-/// Rows and depth of a block of A.
-const fn a_block(m: usize, k: usize) -> [usize; 2] {
-    let depth = even_part(k, A_DEPTH, LINE);
-    [even_part(m, A_FLOATS / max(depth, 1), 1), depth]
-}
-
-/// Whether A is worth packing: its columns would be read again and again, a few floats of a cache line at a time.
-const fn is_packed([m, n, k]: [usize; 3], transpose_a: bool) -> bool {
-    transpose_a && m.saturating_mul(n).saturating_mul(k) > SMALL
+    let plan = Plan::new([m, n, k], transpose_a, lda);
+    let b = plan.b_len(n, k).saturating_add(LINE);
+    let a = if plan.packs_a { min(plan.rows, m).saturating_mul(row_stride(plan.depth)) } else { 0 };
+    b.saturating_add(a)
 }
 
 /// An odd number of cache lines, so that rows do not compete for the same few places of the cache.
@@ -84,8 +105,8 @@ const fn even_part(total: usize, most: usize, unit: usize) -> usize {
     total.div_ceil(max(parts, 1)).next_multiple_of(unit)
 }
 
-/// C = alpha A B from `start`, C's rows as far apart as is said beside it, and then `ending` once for each finished stretch of a row of C, while it is in cache:
-/// it gets the stretch and its place in `c`.
+/// C = alpha A B from `start`, C's rows as far apart as is said beside it, and then `ending` once for each finished stretch of
+/// a row of C, while it is in cache: it gets the stretch and its place in `c`.
 ///
 /// Dimensions `[m, n, k]` must fit the operands and `scratch` [`scratch_len`]; what does not is left out.
 #[inline(always)]
@@ -103,24 +124,22 @@ pub(crate) fn multiply<S: Simd>(
     if m == 0 || n == 0 {
         return;
     }
-    let packs = is_packed([m, n, k], a.transposed);
-    let [row_part, depth_part] = a_block(m, k);
+    let plan = Plan::new([m, n, k], a.transposed, a.stride);
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
     let (_, scratch) = scratch.split_at_mut(aligned);
-    let panel_len = (PANEL * min(k, B_DEPTH)).min(scratch.len());
-    let (panel_of_b, block) = scratch.split_at_mut(panel_len);
+    let (panels, block) = scratch.split_at_mut(plan.b_len(n, k).min(scratch.len()));
 
-    let mut row = 0;
-    while row < m {
-        let rows = Range { start: 0, len: m }.part(row, row_part);
-        let mut depth = 0;
-        loop {
-            // Runs once also where the depth is 0: C is then what the sums start at.
-            let depths = Range { start: 0, len: k }.part(depth, depth_part);
-            let last = depth + depths.len >= k;
-            let begin = if depth == 0 { start } else { Start::Out };
-            let (left, first) = if packs {
-                let apart = row_stride(depth_part);
+    let mut depth = 0;
+    loop {
+        // Runs once also where the depth is 0: C is then what the sums start at.
+        let depths = Range { start: 0, len: k }.part(depth, plan.depth);
+        let last = depth + depths.len >= k;
+        let begin = if depth == 0 { start } else { Start::Out };
+        let mut row = 0;
+        while row < m {
+            let rows = Range { start: 0, len: m }.part(row, plan.rows);
+            let (left, first) = if plan.packs_a {
+                let apart = row_stride(plan.depth);
                 pack_a(s, a, rows, depths, block, apart);
                 (Operand::rows(block, apart), [0, 0])
             } else {
@@ -129,7 +148,10 @@ pub(crate) fn multiply<S: Simd>(
             let mut column = 0;
             while column < n {
                 let columns = Range { start: 0, len: n }.part(column, panel_width::<S>(n - column));
-                under_panel(s, left, first, b, rows, depths, columns, begin, (c, stride), panel_of_b);
+                let place = if plan.keeps_b { column * plan.depth } else { 0 };
+                let panel = panels.get_mut(place..).unwrap_or_default();
+                let is_packed = plan.keeps_b && row > 0;
+                under_panel(s, left, first, b, rows, depths, columns, begin, (c, stride), (panel, is_packed));
                 if last {
                     // Whole rows are one stretch.
                     let (count, len) = if columns.len == stride { (1, rows.len * n) } else { (rows.len, columns.len) };
@@ -142,12 +164,12 @@ pub(crate) fn multiply<S: Simd>(
                 }
                 column += columns.len;
             }
-            if last {
-                break;
-            }
-            depth += depths.len;
+            row += rows.len;
         }
-        row += row_part;
+        if last {
+            break;
+        }
+        depth += depths.len;
     }
 }
 
@@ -173,7 +195,7 @@ fn under_panel<S: Simd>(
     columns: Range,
     start: Start,
     (c, stride): (&mut [f32], usize),
-    to: &mut [f32],
+    (to, is_packed): (&mut [f32], bool),
 ) {
     let registers = columns.len.div_ceil(S::LANES);
     // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy.
@@ -187,7 +209,9 @@ fn under_panel<S: Simd>(
             (b.0.data.get((stretch.start * b.0.stride) + columns.start..).unwrap_or_default(), b.0.stride)
         } else {
             let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
-            pack_b(s, b, stretch, columns, registers, packed);
+            if !is_packed {
+                pack_b(s, b, stretch, columns, registers, packed);
+            }
             (&*packed, registers * S::LANES)
         };
         let start = if depth == 0 { start.from(columns.start) } else { Start::Out };

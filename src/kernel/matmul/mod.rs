@@ -16,7 +16,7 @@ mod tile;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use block::{multiply, scratch_len};
+pub(crate) use block::multiply;
 pub(crate) use sums::Start;
 
 use crate::error::{Error, Result};
@@ -115,7 +115,7 @@ impl Matmul {
     /// How many floats of scratch [`matmul`] needs.
     #[must_use]
     pub const fn scratch_len(self) -> usize {
-        scratch_len([self.m, self.n, self.k], self.transpose_a)
+        block::scratch_len([self.m, self.n, self.k], self.transpose_a, self.lda)
     }
 }
 

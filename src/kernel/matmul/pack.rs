@@ -4,7 +4,7 @@ use super::Operand;
 use super::sums::load_row;
 use crate::simd::Simd;
 
-/// *Writes* rows `rows` of a transposed A, depths `depths`, as rows `stride` apart.
+/// *Writes* rows `rows` of A, depths `depths`, as rows `stride` apart.
 ///
 /// Out of line like the panels: every product of the crate shares it, and its loops get all registers.
 #[inline(never)]
@@ -12,16 +12,28 @@ pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: 
     s.vectorize(
         #[inline(always)]
         move || {
-            for row in (0..rows.len).step_by(S::LANES) {
-                let to = to.get_mut(row * stride..).unwrap_or_default();
-                let rows = rows.part(row, S::LANES);
-                for depth in (0..depths.len).step_by(S::LANES) {
-                    let to = to.get_mut(depth..).unwrap_or_default();
-                    transpose(s, a, depths.part(depth, S::LANES), rows, to, stride);
+            if !a.transposed {
+                return copy_rows(a, rows, depths, to, stride);
+            }
+            // Along A's stored rows first: each of them may be a page of its own.
+            for depth in (0..depths.len).step_by(S::LANES) {
+                let depths = depths.part(depth, S::LANES);
+                for row in (0..rows.len).step_by(S::LANES) {
+                    let to = to.get_mut(row * stride + depth..).unwrap_or_default();
+                    transpose(s, a, depths, rows.part(row, S::LANES), to, stride);
                 }
             }
         },
     );
+}
+
+#[inline(always)]
+fn copy_rows(a: Operand, rows: Range, depths: Range, to: &mut [f32], stride: usize) {
+    for (i, to) in to.chunks_mut(stride.max(1)).enumerate().take(rows.len) {
+        for (to, x) in to.iter_mut().zip(a.stored(rows.start + i, depths)) {
+            *to = *x;
+        }
+    }
 }
 
 /// *Writes* columns `columns` of `alpha * B`, depths `depths`, as `[depth][registers * LANES]`; what lies
