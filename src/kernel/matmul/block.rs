@@ -13,6 +13,7 @@
 
 use super::Operand;
 use super::pack::{Range, pack_a, pack_b};
+use super::row::row_times;
 use super::sums::{Place, Start};
 use super::tile::{Job, panel};
 use crate::simd::Simd;
@@ -123,6 +124,14 @@ pub(crate) fn multiply<S: Simd>(
 ) {
     if m == 0 || n == 0 {
         return;
+    }
+    if m == 1
+        && b.0.transposed
+        && !a.transposed
+        && let Some(c) = c.get_mut(..n)
+    {
+        row_times(s, a.data.get(..k).unwrap_or_default(), b, start, c);
+        return ending(s, 0, c);
     }
     let plan = Plan::new([m, n, k], a.transposed, a.stride);
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());

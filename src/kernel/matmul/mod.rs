@@ -10,6 +10,7 @@
 
 mod block;
 mod pack;
+mod row;
 mod sums;
 mod tile;
 

@@ -134,7 +134,7 @@ pub(super) fn load_row<S: Simd, const V: usize>(s: S, row: &[f32]) -> [S::F32; V
 
 /// `V` registers into a row that may end before they do.
 #[inline(always)]
-fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: &[S::F32; V]) {
+pub(super) fn store_row<S: Simd, const V: usize>(s: S, row: &mut [f32], values: &[S::F32; V]) {
     let (whole, rest) = S::chunks_mut(row);
     let full = whole.len();
     for (to, value) in whole.iter_mut().zip(values) {
