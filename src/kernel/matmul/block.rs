@@ -12,7 +12,7 @@
 //! its place, so it needs little scratch; else all panels of that part of the depth are kept for the other blocks.
 
 use super::Operand;
-use super::pack::{Range, pack_a, pack_b};
+use super::pack::{Range, pack_a, pack_b, pack_flat};
 use super::row::row_times;
 use super::sums::{Place, Start};
 use super::tile::{Job, panel};
@@ -56,8 +56,12 @@ struct Plan {
 impl Plan {
     #[inline(always)]
     const fn new([m, n, k]: [usize; 3], transpose_a: bool, lda: usize) -> Self {
-        let depth = even_part(k, A_FLOATS / min(max(m, 1), A_ROWS), LINE);
-        let rows = even_part(m, A_FLOATS / max(depth, 1), 1);
+        let (mut rows, mut depth) = (m, max(k.saturating_add(LINE - 1) / LINE * LINE, 1));
+        // A small product has no time for divisions.
+        if rows.saturating_mul(depth) > A_FLOATS {
+            depth = even_part(k, A_FLOATS / min(rows, A_ROWS), LINE);
+            rows = even_part(m, A_FLOATS / depth, 1);
+        }
         let is_large = m.saturating_mul(n).saturating_mul(k) > SMALL;
         let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024));
         Self { rows, depth, packs_a, keeps_b: rows < m }
@@ -207,15 +211,20 @@ fn under_panel<S: Simd>(
     (to, is_packed): (&mut [f32], bool),
 ) {
     let registers = columns.len.div_ceil(S::LANES);
-    // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy.
-    let is_near = rows.len <= 2 * S::TILE_ROWS || depths.len * b.0.stride <= NEAR;
-    let is_in_place = is_near && !b.0.transposed && b.1 == 1.0 && columns.len == registers * S::LANES;
+    // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy, and narrower ones
+    // only that something follows the last.
+    let is_near = depths.len * b.0.stride <= NEAR;
+    let is_as_stored = !b.0.transposed && b.1 == 1.0;
+    let is_whole = columns.len == registers * S::LANES;
+    let is_in_place = is_as_stored && is_whole && (is_near || rows.len <= 2 * S::TILE_ROWS);
+    let is_flat = is_as_stored && is_near && !is_whole && depths.len * b.0.stride + registers * S::LANES <= to.len();
     let part = even_part(depths.len, B_DEPTH, LINE);
     let mut depth = 0;
     loop {
         let stretch = depths.part(depth, part);
-        let (right, b_step) = if is_in_place {
-            (b.0.data.get((stretch.start * b.0.stride) + columns.start..).unwrap_or_default(), b.0.stride)
+        let (right, b_step) = if is_in_place || is_flat {
+            let stored = b.0.data.get((stretch.start * b.0.stride) + columns.start..).unwrap_or_default();
+            (if is_flat { pack_flat(stored, stretch.len * b.0.stride, to) } else { stored }, b.0.stride)
         } else {
             let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
             if !is_packed {

@@ -27,6 +27,16 @@ pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: 
     );
 }
 
+/// *Writes* at most `len` floats as they are, and returns them and what lies behind.
+#[inline(always)]
+pub(super) fn pack_flat<'a>(from: &[f32], len: usize, to: &'a mut [f32]) -> &'a [f32] {
+    let len = len.min(from.len()).min(to.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..len), from.get(..len)) {
+        to.copy_from_slice(from);
+    }
+    to
+}
+
 #[inline(always)]
 fn copy_rows(a: Operand, rows: Range, depths: Range, to: &mut [f32], stride: usize) {
     for (i, to) in to.chunks_mut(stride.max(1)).enumerate().take(rows.len) {
