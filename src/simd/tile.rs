@@ -133,3 +133,54 @@ impl<'a> Rows<'a> {
         unsafe { core::slice::from_raw_parts_mut(self.c.add(i * self.stride), self.columns) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RowOffsets, Rows, Steps};
+    use crate::dispatch;
+    use crate::simd::{Level, Simd};
+    use std::vec::Vec;
+
+    /// Three rows of A, one register of B, four steps: slices that end with the last step, and then one float earlier.
+    fn reads_to_the_last_float<S: Simd>(_: S) {
+        let (apart, a_step, b_step, depth) = (5, 2, S::LANES + 3, 4);
+        let a: Vec<f32> = (0..=2 * apart + (depth - 1) * a_step).map(|i| i as f32).collect();
+        let b: Vec<f32> = (0..(depth - 1) * b_step + S::LANES).map(|i| i as f32).collect();
+        let rows = RowOffsets::new(apart).expect("a small distance");
+        let walk = |a, b, depth| Steps::<S, 3, 1>::new((a, rows), a_step, (b, b_step), depth);
+        let mut count = 0;
+        for (p, (column, [register])) in walk(&a, &b, depth).expect("the lengths fit").enumerate() {
+            for i in 0..3 {
+                assert_eq!(column.get(i), (i * apart + p * a_step) as f32);
+            }
+            assert_eq!(column.get(3), 0.0, "there is no fourth row");
+            // An array of floats, whatever its type is called.
+            assert_eq!(size_of_val(register), S::LANES * size_of::<f32>());
+            count += 1;
+        }
+        assert_eq!(count, depth);
+        assert!(walk(&a[..a.len() - 1], &b, depth).is_none());
+        assert!(walk(&a, &b[..b.len() - 1], depth).is_none());
+        assert!(walk(&a, &b, usize::MAX).is_none());
+        assert_eq!(walk(&[], &[], 0).map(Iterator::count), Some(0));
+    }
+
+    #[test]
+    fn steps_end_where_the_slices_end() {
+        for level in Level::available() {
+            dispatch!(level, s => reads_to_the_last_float(s));
+        }
+        assert!(RowOffsets::new(usize::MAX / 16).is_none());
+    }
+
+    #[test]
+    fn rows_end_where_the_slice_ends() {
+        let mut c: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let mut rows = Rows::new(&mut c, 3, 5, 2).expect("the lengths fit");
+        assert_eq!(rows.get(2), [10.0, 11.0]);
+        assert!(rows.get(3).is_empty());
+        assert!(Rows::new(&mut c[..11], 3, 5, 2).is_none());
+        assert!(Rows::new(&mut c, 0, 5, 2).is_none());
+        assert!(Rows::new(&mut c, 3, usize::MAX, 2).is_none());
+    }
+}

@@ -6,7 +6,7 @@
 //!
 //! How it is fast: B is packed a panel at a time, and the register tile ([`tile`]) walks down A's rows under the panel, a
 //! block of them at a time so that it stays in the second-level cache. `pack.rs` copies and transposes, `block.rs`
-//! chooses the blocks, `sums.rs` begins and ends a tile.
+//! chooses the blocks, `sums.rs` begins and ends a tile, `row.rs` is the product of a single row.
 
 mod block;
 mod pack;

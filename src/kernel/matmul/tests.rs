@@ -61,6 +61,11 @@ fn every_level_gives_the_bits_of_the_chain() {
         [28, 97, 600],
         [2, 3, 2100],
         [130, 5, 800],
+        [5, 64, 9],
+        [1, 33, 20],
+        // Several blocks of A; rows 4 KiB apart.
+        [200, 20, 500],
+        [20, 60, 1024],
     ];
     for [m, n, k] in sizes {
         let (a, b, initial) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
