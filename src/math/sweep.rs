@@ -364,6 +364,17 @@ macro_rules! on_level {
     (|$s:ident, $v:ident| $f:expr) => {
         #[inline(always)]
         |level, x: &[f32], y: &mut [f32]| {
+            // A sweep of all floats has no time to wait for one chain of operations after the other.
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            if let crate::simd::Level::Portable(s) = level {
+                return crate::math::sweep::apply(
+                    crate::simd::Four::new(s),
+                    x,
+                    y,
+                    #[inline(always)]
+                    |$s, $v| $f
+                );
+            }
             crate::dispatch!(level, s => crate::math::sweep::apply(
                 crate::simd::Simd::long(s),
                 x,
