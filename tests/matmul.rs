@@ -7,6 +7,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 const CASES: usize = 400;
+const LARGE_CASES: usize = 40;
 const LARGEST: u32 = 70;
 
 struct Random(Xoshiro256PlusPlus);
@@ -21,9 +22,19 @@ impl Random {
         (0..len).map(|_| (self.0.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
     }
 
-    /// Shapes with a 0 among them come up too.
-    fn product(&mut self) -> Matmul {
-        let [m, n, k] = [0; 3].map(|_| self.below(LARGEST));
+    /// No dimension is large, some are 0.
+    fn small(&mut self) -> Matmul {
+        let shape = [0; 3].map(|_| self.below(LARGEST));
+        self.product(shape)
+    }
+
+    /// Of one to a few blocks, the edges of which are near.
+    fn large(&mut self) -> Matmul {
+        let shape = [80 + self.below(150), 1 + self.below(60), 400 + self.below(1000)];
+        self.product(shape)
+    }
+
+    fn product(&mut self, [m, n, k]: [usize; 3]) -> Matmul {
         let form = [Matmul::nn, Matmul::nt, Matmul::tn, Matmul::tt][self.below(4)];
         let dense = form(m, n, k);
         let alpha = [1.0, 1.0, -0.75][self.below(3)];
@@ -45,8 +56,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(random: &mut Random) -> Self {
-        let product = random.product();
+    fn new(product: Matmul, random: &mut Random) -> Self {
         let Matmul { m, n, k, transpose_a, transpose_b, lda, ldb, ldc, .. } = product;
         // What is dense has exactly its rows, the last one included.
         let floats =
@@ -124,8 +134,9 @@ fn bits(xs: &[f32]) -> Vec<u32> {
 #[test]
 fn products_are_right_and_do_not_depend_on_level_batch_or_strides() {
     let mut random = Random(Xoshiro256PlusPlus::seed_from_u64(4));
-    for _ in 0..CASES {
-        let case = Case::new(&mut random);
+    for i in 0..CASES + LARGE_CASES {
+        let product = if i < CASES { random.small() } else { random.large() };
+        let case = Case::new(product, &mut random);
         let mut first: [Option<Vec<u32>>; 2] = [None, None];
         for level in Level::available() {
             let c = case.run(level);

@@ -39,6 +39,9 @@ const PANEL: usize = if cfg!(target_arch = "x86_64") {
 /// Floats in a cache line, the alignment of the panel.
 const LINE: usize = 16;
 
+// Panels are kept only under blocks of as many rows, each of them a single stretch of the depth.
+const _: () = assert!(A_FLOATS / A_ROWS <= B_DEPTH);
+
 /// How a product is cut and what is copied.
 #[derive(Clone, Copy)]
 struct Plan {
@@ -59,7 +62,8 @@ impl Plan {
         let (mut rows, mut depth) = (m, max(k.saturating_add(LINE - 1) / LINE * LINE, 1));
         // A small product has no time for divisions.
         if rows.saturating_mul(depth) > A_FLOATS {
-            depth = even_part(k, A_FLOATS / min(rows, A_ROWS), LINE);
+            // A multiple of a line: what is rounded up to lines then fits, and up to `A_ROWS` rows stay one block.
+            depth = even_part(k, A_FLOATS / min(rows, A_ROWS) / LINE * LINE, LINE);
             rows = even_part(m, A_FLOATS / depth, 1);
         }
         let is_large = m.saturating_mul(n).saturating_mul(k) > SMALL;

@@ -63,9 +63,12 @@ fn every_level_gives_the_bits_of_the_chain() {
         [130, 5, 800],
         [5, 64, 9],
         [1, 33, 20],
-        // Several blocks of A; rows 4 KiB apart.
+        // Several blocks of A; rows 4 KiB apart; deep blocks that just fit and just do not.
         [200, 20, 500],
         [20, 60, 1024],
+        [100, 17, 976],
+        [100, 17, 983],
+        [150, 9, 1310],
     ];
     for [m, n, k] in sizes {
         let (a, b, initial) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
