@@ -3,9 +3,9 @@
 //! Parameters are PyTorch's: `weight[outputs][inputs]`, then `bias[outputs]`, in one slice.
 
 use crate::error::Result;
-use crate::kernel::{Matmul, Operand, Start, column_sums, multiply};
+use crate::kernel::{Matmul, Operand, Product, Start, column_sums, multiply};
 use crate::shape::{check_at_least, check_len, check_rows};
-use crate::simd::Simd;
+use crate::simd::{Rows, Simd};
 use crate::{dispatch, simd};
 
 /// The shape of a dense layer.
@@ -125,8 +125,10 @@ fn backward_kernel<S: Simd>(
     }
 }
 
-fn rows(xs: &[f32], width: usize) -> usize {
-    xs.len().checked_div(width).unwrap_or_default()
+/// All rows of `width` floats.
+fn rows(xs: &mut [f32], width: usize) -> Option<Rows<'_>> {
+    let count = xs.len().checked_div(width).unwrap_or_default();
+    Rows::new(xs, [count, width], width)
 }
 
 /// [`forward`], with an `ending` for each finished stretch of `y`, which gets its place in `y` too.
@@ -142,9 +144,10 @@ pub(crate) fn forward_kernel<S: Simd>(
 ) {
     let Dense { inputs, outputs } = layer;
     let Some((weight, bias)) = params.split_at_checked(layer.weight_len()) else { return };
-    let dims = [rows(y, outputs), outputs, inputs];
     let (x, weight) = (Operand::rows(x, inputs), Operand::columns(weight, inputs));
-    multiply(s, dims, x, (weight, 1.0), Start::Row(bias), (y, outputs), scratch, ending);
+    let product = Product { a: x, b: (weight, 1.0), depth: inputs, start: Start::Row(bias) };
+    let Some(y) = rows(y, outputs) else { return };
+    multiply(s, product, y, scratch, ending);
 }
 
 /// The gradients of weight and bias.
@@ -169,8 +172,10 @@ fn param_gradient_inline<S: Simd>(s: S, layer: Dense, x: &[f32], dy: &[f32], dpa
     let Some((dweight, dbias)) = dparams.split_at_mut_checked(layer.weight_len()) else { return };
     // y = x Wᵀ + b: dW = dyᵀ x, db = the sum of dy's rows.
     let (dy_columns, x_rows) = (Operand::columns(dy, outputs), Operand::rows(x, inputs));
-    let dims = [outputs, inputs, rows(dy, outputs)];
-    multiply(s, dims, dy_columns, (x_rows, 1.0), Start::Zero, (dweight, inputs), scratch, |_, _, _| ());
+    let batch = dy.len().checked_div(outputs).unwrap_or_default();
+    let product = Product { a: dy_columns, b: (x_rows, 1.0), depth: batch, start: Start::Zero };
+    let Some(dweight) = Rows::new(dweight, [outputs, inputs], inputs) else { return };
+    multiply(s, product, dweight, scratch, |_, _, _| ());
     column_sums(s, dy, dbias);
 }
 
@@ -188,15 +193,8 @@ pub(crate) fn input_gradient<S: Simd>(
     let Dense { inputs, outputs } = layer;
     let Some((weight, _)) = params.split_at_checked(layer.weight_len()) else { return };
     // y = x Wᵀ + b: dx = dy W.
-    let dims = [rows(dy, outputs), inputs, outputs];
-    multiply(
-        s,
-        dims,
-        Operand::rows(dy, outputs),
-        (Operand::rows(weight, inputs), 1.0),
-        Start::Zero,
-        (dx, inputs),
-        scratch,
-        ending,
-    );
+    let (dy, weight) = (Operand::rows(dy, outputs), Operand::rows(weight, inputs));
+    let product = Product { a: dy, b: (weight, 1.0), depth: outputs, start: Start::Zero };
+    let Some(dx) = rows(dx, inputs) else { return };
+    multiply(s, product, dx, scratch, ending);
 }

@@ -7,12 +7,14 @@ mod matmul;
 mod reduce;
 mod softmax;
 
+#[cfg(feature = "rayon")]
+pub use matmul::par_matmul;
 pub use matmul::{Matmul, matmul};
 pub use softmax::{
     Softmax, log_softmax, log_softmax_in_place, log_sum_exp, softmax, softmax_in_place, softmin, softmin_in_place,
 };
 
 pub(crate) use map::{by_blocks, map, map_long};
-pub(crate) use matmul::{Operand, Start, multiply};
+pub(crate) use matmul::{Operand, Product, Start, multiply};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
 pub(crate) use softmax::{Exponent, Rows, Sums, Then, each_row, group_rows};

@@ -31,6 +31,7 @@ pub fn exp<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let r = s.mul_add(n, s.splat(-LN2_HI), x);
     let r = s.mul_add(n, s.splat(-LN2_LO), r);
     let q = polynomial(s, r, &Q);
+    // Either way free of subnormal squares, which are slow; this one costs nothing, and 0.01 ULP, and only where fused.
     let t = if S::FUSED {
         s.mul_add(s.mul(q, r), r, r)
     } else {

@@ -111,8 +111,8 @@ mod tests {
         }
     }
 
-    fn call(f: impl Fn(Level, &[f32], &mut [f32]), level: Level, x: &[f32], y: &mut [f32]) {
-        f(level, x, y);
+    fn call(f: impl Fn(Level, bool, &[f32], &mut [f32]), level: Level, x: &[f32], y: &mut [f32]) {
+        f(level, false, x, y);
     }
 
     #[test]

@@ -70,6 +70,7 @@ mod tests {
             domain: DOMAIN,
             increasing: false,
             sampled: false,
+            // Nothing that is far is in the domain.
             ends: Some(Ends { near_0, far: [f64::sin; 2] }),
         };
         // The sine of -0 is 0.

@@ -22,6 +22,7 @@
 mod four;
 mod level;
 mod root;
+mod rows;
 mod scalar;
 mod tile;
 
@@ -44,7 +45,8 @@ pub use portable::Portable;
 pub use {avx2::Avx2, avx512::Avx512};
 
 pub(crate) use root::{root, root_f64};
-pub(crate) use tile::{Column, RowOffsets, Rows, Steps};
+pub(crate) use rows::Rows;
+pub(crate) use tile::{Column, Registers, RowOffsets, Steps};
 
 pub use four::Four;
 pub use level::{Level, level, set_level};

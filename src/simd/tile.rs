@@ -1,4 +1,4 @@
-//! What a matmul tile reads and writes, checked once for all of it and not at every step or row.
+//! What a matmul tile reads, checked once for all of it and not at every step.
 
 use super::Simd;
 use core::marker::PhantomData;
@@ -45,6 +45,7 @@ pub(crate) struct Steps<'a, S: Simd, const R: usize, const V: usize> {
     a_step: usize,
     b: *const f32,
     b_step: usize,
+    b_apart: usize,
     left: usize,
     slices: PhantomData<(&'a [f32], S)>,
 }
@@ -68,37 +69,60 @@ impl<const R: usize> Column<'_, R> {
     }
 }
 
+/// The `V` registers of B at one step.
+pub(crate) struct Registers<'a, S: Simd, const V: usize> {
+    b: *const f32,
+    apart: usize,
+    slice: PhantomData<(&'a [f32], S)>,
+}
+
+impl<S: Simd, const V: usize> Registers<'_, S, V> {
+    /// Register `v`; that of the first column where there is no such register.
+    #[inline(always)]
+    pub(crate) fn get(&self, v: usize) -> &S::Array {
+        let place = if v < V { v * apart::<S>(self.apart) } else { 0 };
+        // SAFETY: `Steps::new` checked that register `V - 1` of step `depth - 1` ends in `b`; this is at most that one, and
+        // `Array` is `[f32; LANES]` in every backend (the trait is sealed).
+        unsafe { &*self.b.add(place).cast::<S::Array>() }
+    }
+}
+
+/// How far apart registers are: side by side, which is a part of an address, unless they are a float each.
+#[inline(always)]
+const fn apart<S: Simd>(given: usize) -> usize {
+    if S::LANES == 1 { given } else { S::LANES }
+}
+
 impl<'a, S: Simd, const R: usize, const V: usize> Steps<'a, S, R, V> {
     /// `depth` steps: `rows` says where the rows begin in `a`, whose floats are `a_step` apart, and `b` begins with the first
-    /// registers, those of the next step `b_step` floats after them. `None` where a slice ends too early.
+    /// registers, those of the next step `b_step` floats after them. Where a register is one float, those of a step are
+    /// `b_apart` floats apart, else side by side. `None` where a slice ends too early.
     #[inline(always)]
     pub(crate) fn new(
         (a, rows): (&'a [f32], RowOffsets),
         a_step: usize,
-        (b, b_step): (&'a [f32], usize),
+        (b, [b_step, b_apart]): (&'a [f32], [usize; 2]),
         depth: usize,
     ) -> Option<Self> {
         if let Some(last) = depth.checked_sub(1) {
             let last_of_a = last.checked_mul(a_step)?.checked_add(rows.get(R - 1) / size_of::<f32>())?;
-            let end_of_b = last.checked_mul(b_step)?.checked_add(V * S::LANES)?;
-            if last_of_a >= a.len() || end_of_b > b.len() {
+            let last_of_b = last.checked_mul(b_step)?.checked_add(apart::<S>(b_apart).checked_mul(V - 1)?)?;
+            if last_of_a >= a.len() || last_of_b.checked_add(S::LANES)? > b.len() {
                 return None;
             }
         }
-        Some(Self { a: a.as_ptr(), rows, a_step, b: b.as_ptr(), b_step, left: depth, slices: PhantomData })
+        Some(Self { a: a.as_ptr(), rows, a_step, b: b.as_ptr(), b_step, b_apart, left: depth, slices: PhantomData })
     }
 }
 
 impl<'a, S: Simd, const R: usize, const V: usize> Iterator for Steps<'a, S, R, V> {
-    type Item = (Column<'a, R>, &'a [S::Array; V]);
+    type Item = (Column<'a, R>, Registers<'a, S, V>);
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let column = Column { a: self.a, rows: self.rows, slice: PhantomData };
-        // SAFETY: `new` checked that the registers of step `depth - 1` end in `b`; these are not behind them, and `Array`
-        // is `[f32; LANES]` in every backend (the trait is sealed).
-        let registers = unsafe { &*self.b.cast::<[S::Array; V]>() };
+        let registers = Registers { b: self.b, apart: self.b_apart, slice: PhantomData };
         // Behind the last step they may point outside, where nobody reads.
         self.a = self.a.wrapping_add(self.a_step);
         self.b = self.b.wrapping_add(self.b_step);
@@ -106,56 +130,34 @@ impl<'a, S: Simd, const R: usize, const V: usize> Iterator for Steps<'a, S, R, V
     }
 }
 
-/// Rows of C.
-pub(crate) struct Rows<'a> {
-    c: *mut f32,
-    count: usize,
-    stride: usize,
-    columns: usize,
-    slice: PhantomData<&'a mut [f32]>,
-}
-
-impl<'a> Rows<'a> {
-    /// So many rows of `columns` floats, `stride` apart from the start of `c` on; `None` where `c` ends too early.
-    #[inline(always)]
-    pub(crate) fn new(c: &'a mut [f32], count: usize, stride: usize, columns: usize) -> Option<Self> {
-        let end = count.checked_sub(1)?.checked_mul(stride)?.checked_add(columns)?;
-        (end <= c.len()).then_some(Self { c: c.as_mut_ptr(), count, stride, columns, slice: PhantomData })
-    }
-
-    /// Row `i`, all of them of the same length; nothing where there is no such row.
-    #[inline(always)]
-    pub(crate) fn get(&mut self, i: usize) -> &mut [f32] {
-        if i >= self.count {
-            return &mut [];
-        }
-        // SAFETY: `new` checked that the last row ends in the slice; this is at most that one, and borrows all of them.
-        unsafe { core::slice::from_raw_parts_mut(self.c.add(i * self.stride), self.columns) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{RowOffsets, Rows, Steps};
+    use super::{RowOffsets, Steps};
     use crate::dispatch;
     use crate::simd::{Level, Simd};
     use std::vec::Vec;
 
-    /// Three rows of A, one register of B, four steps: slices that end with the last step, and then one float earlier.
-    fn reads_to_the_last_float<S: Simd>(_: S) {
-        let (apart, a_step, b_step, depth) = (5, 2, S::LANES + 3, 4);
+    /// Three rows of A, two registers of B, four steps: slices that end with the last step, and then one float earlier.
+    fn reads_to_the_last_float<S: Simd>(s: S) {
+        let (apart, a_step, b_step, depth) = (5, 2, 2 * S::LANES + 3, 4);
+        // Side by side, or where the CPU takes one float at a time as far apart as is said.
+        let b_apart = if S::LANES == 1 { 2 } else { S::LANES };
         let a: Vec<f32> = (0..=2 * apart + (depth - 1) * a_step).map(|i| i as f32).collect();
-        let b: Vec<f32> = (0..(depth - 1) * b_step + S::LANES).map(|i| i as f32).collect();
+        let b: Vec<f32> = (0..(depth - 1) * b_step + b_apart + S::LANES).map(|i| i as f32).collect();
         let rows = RowOffsets::new(apart).expect("a small distance");
-        let walk = |a, b, depth| Steps::<S, 3, 1>::new((a, rows), a_step, (b, b_step), depth);
+        let walk = |a, b, depth| Steps::<S, 3, 2>::new((a, rows), a_step, (b, [b_step, b_apart]), depth);
         let mut count = 0;
-        for (p, (column, [register])) in walk(&a, &b, depth).expect("the lengths fit").enumerate() {
+        for (p, (column, registers)) in walk(&a, &b, depth).expect("the lengths fit").enumerate() {
             for i in 0..3 {
                 assert_eq!(column.get(i), (i * apart + p * a_step) as f32);
             }
             assert_eq!(column.get(3), 0.0, "there is no fourth row");
-            // An array of floats, whatever its type is called.
-            assert_eq!(size_of_val(register), S::LANES * size_of::<f32>());
+            for v in 0..2 {
+                // An array of floats, whatever its type is called.
+                assert_eq!(size_of_val(registers.get(v)), S::LANES * size_of::<f32>());
+                let first = s.to_lanes(s.wide(s.load(registers.get(v))))[0];
+                assert_eq!(first, (p * b_step + v * b_apart) as f32);
+            }
             count += 1;
         }
         assert_eq!(count, depth);
@@ -171,16 +173,5 @@ mod tests {
             dispatch!(level, s => reads_to_the_last_float(s));
         }
         assert!(RowOffsets::new(usize::MAX / 16).is_none());
-    }
-
-    #[test]
-    fn rows_end_where_the_slice_ends() {
-        let mut c: Vec<f32> = (0..12).map(|i| i as f32).collect();
-        let mut rows = Rows::new(&mut c, 3, 5, 2).expect("the lengths fit");
-        assert_eq!(rows.get(2), [10.0, 11.0]);
-        assert!(rows.get(3).is_empty());
-        assert!(Rows::new(&mut c[..11], 3, 5, 2).is_none());
-        assert!(Rows::new(&mut c, 0, 5, 2).is_none());
-        assert!(Rows::new(&mut c, 3, usize::MAX, 2).is_none());
     }
 }

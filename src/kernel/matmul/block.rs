@@ -11,12 +11,12 @@
 //! The panel is packed just before its use. Where A has one block of rows, which is up to a few hundred, the next panel takes
 //! its place, so it needs little scratch; else all panels of that part of the depth are kept for the other blocks.
 
-use super::Operand;
 use super::pack::{Range, pack_a, pack_b, pack_flat};
 use super::row::row_times;
-use super::sums::{Place, Start};
+use super::sums::Start;
 use super::tile::{Job, panel};
-use crate::simd::Simd;
+use super::{Operand, Product};
+use crate::simd::{Rows, Simd};
 
 /// Floats of a block of A: 384 KiB, less than half of a server's second-level cache.
 const A_FLOATS: usize = 96 * 1024;
@@ -26,16 +26,20 @@ const A_ROWS: usize = 192;
 const B_DEPTH: usize = 512;
 /// Floats of a B that is not copied: 16 KiB, half of a first-level cache.
 const NEAR: usize = 4096;
-/// Multiply-adds up to which a transposed A is read where it is.
+/// Multiply-adds up to which A is read where it is, transposed or with rows that compete for the same places of a cache.
 const SMALL: usize = 1 << 20;
 /// Widest panel of any level of the target, in floats.
 const PANEL: usize = if cfg!(target_arch = "x86_64") {
     48
-} else if cfg!(any(target_feature = "neon", target_feature = "simd128", target_feature = "sse2")) {
-    12
-} else {
+} else if IS_SCALAR {
     2
+} else {
+    12
 };
+/// The target's only registers are single floats, and nothing is copied: each is loaded by itself from wherever it is, and
+/// memory is scarcer than time.
+const IS_SCALAR: bool =
+    !cfg!(any(target_arch = "x86_64", target_feature = "neon", target_feature = "simd128", target_feature = "sse2"));
 /// Floats in a cache line, the alignment of the panel.
 const LINE: usize = 16;
 
@@ -58,7 +62,7 @@ struct Plan {
 
 impl Plan {
     #[inline(always)]
-    const fn new([m, n, k]: [usize; 3], transpose_a: bool, lda: usize) -> Self {
+    const fn new([m, n, k]: [usize; 3], (transpose_a, lda): (bool, usize)) -> Self {
         let (mut rows, mut depth) = (m, max(k.saturating_add(LINE - 1) / LINE * LINE, 1));
         // A small product has no time for divisions.
         if rows.saturating_mul(depth) > A_FLOATS {
@@ -67,8 +71,19 @@ impl Plan {
             rows = even_part(m, A_FLOATS / depth, 1);
         }
         let is_large = m.saturating_mul(n).saturating_mul(k) > SMALL;
-        let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024));
+        let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024)) && !IS_SCALAR;
         Self { rows, depth, packs_a, keeps_b: rows < m }
+    }
+
+    /// A block of A: copied, or where it is.
+    #[inline(always)]
+    fn block<'a, S: Simd>(self, s: S, a: Operand<'a>, rows: Range, depths: Range, to: &'a mut [f32]) -> Operand<'a> {
+        if !self.packs_a {
+            return a.skip(rows.start, depths.start);
+        }
+        let apart = row_stride(self.depth);
+        pack_a(s, a, rows, depths, to, apart);
+        Operand::rows(to, apart)
     }
 
     /// Floats of B's panels.
@@ -81,13 +96,13 @@ impl Plan {
 }
 
 /// Floats of scratch for a product of these dimensions, on any level.
-pub(super) const fn scratch_len([m, n, k]: [usize; 3], transpose_a: bool, lda: usize) -> usize {
-    if m == 0 || n == 0 {
+pub(super) const fn scratch_len([m, n, k]: [usize; 3], a: (bool, usize), alpha: f32) -> usize {
+    if m == 0 || n == 0 || (IS_SCALAR && alpha == 1.0) {
         return 0;
     }
-    let plan = Plan::new([m, n, k], transpose_a, lda);
+    let plan = Plan::new([m, n, k], a);
     let b = plan.b_len(n, k).saturating_add(LINE);
-    let a = if plan.packs_a { min(plan.rows, m).saturating_mul(row_stride(plan.depth)) } else { 0 };
+    let a = if plan.packs_a { plan.rows.saturating_mul(row_stride(plan.depth)) } else { 0 };
     b.saturating_add(a)
 }
 
@@ -114,34 +129,31 @@ const fn even_part(total: usize, most: usize, unit: usize) -> usize {
     total.div_ceil(max(parts, 1)).next_multiple_of(unit)
 }
 
-/// C = alpha A B from `start`, C's rows as far apart as is said beside it, and then `ending` once for each finished stretch of
-/// a row of C, while it is in cache: it gets the stretch and its place in `c`.
+/// *Writes* the product to `c`, and then calls `ending` once for each finished stretch of a row of C, while it is in cache: it
+/// gets the stretch and its place in the slice that C's rows were made of.
 ///
-/// Dimensions `[m, n, k]` must fit the operands and `scratch` [`scratch_len`]; what does not is left out.
+/// The operands must fit the dimensions and `scratch` [`scratch_len`]; what does not is left out.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "BLAS's arguments")]
 pub(crate) fn multiply<S: Simd>(
     s: S,
-    [m, n, k]: [usize; 3],
-    a: Operand,
-    b: (Operand, f32),
-    start: Start,
-    (c, stride): (&mut [f32], usize),
+    product: Product,
+    mut c: Rows,
     scratch: &mut [f32],
     ending: impl Fn(S, usize, &mut [f32]),
 ) {
+    let Product { a, b, depth: k, start } = product;
+    let [m, n] = c.shape();
     if m == 0 || n == 0 {
         return;
     }
-    if m == 1
-        && b.0.transposed
-        && !a.transposed
-        && let Some(c) = c.get_mut(..n)
-    {
-        row_times(s, a.data.get(..k).unwrap_or_default(), b, start, c);
-        return ending(s, 0, c);
+    if m == 1 && b.0.transposed && !a.transposed {
+        row_times(s, a.data.get(..k).unwrap_or_default(), b, start, c.row(0));
+        return c.for_each(
+            #[inline(always)]
+            |place, c| ending(s, place, c),
+        );
     }
-    let plan = Plan::new([m, n, k], a.transposed, a.stride);
+    let plan = Plan::new([m, n, k], (a.transposed, a.stride));
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
     let (_, scratch) = scratch.split_at_mut(aligned);
     let (panels, block) = scratch.split_at_mut(plan.b_len(n, k).min(scratch.len()));
@@ -155,29 +167,19 @@ pub(crate) fn multiply<S: Simd>(
         let mut row = 0;
         while row < m {
             let rows = Range { start: 0, len: m }.part(row, plan.rows);
-            let (left, first) = if plan.packs_a {
-                let apart = row_stride(plan.depth);
-                pack_a(s, a, rows, depths, block, apart);
-                (Operand::rows(block, apart), [0, 0])
-            } else {
-                (a, [rows.start, depths.start])
-            };
+            let a = plan.block(s, a, rows, depths, block);
             let mut column = 0;
             while column < n {
                 let columns = Range { start: 0, len: n }.part(column, panel_width::<S>(n - column));
+                let Some(mut c) = c.part([row, column], [rows.len, columns.len]) else { return };
                 let place = if plan.keeps_b { column * plan.depth } else { 0 };
-                let panel = panels.get_mut(place..).unwrap_or_default();
-                let is_packed = plan.keeps_b && row > 0;
-                under_panel(s, left, first, b, rows, depths, columns, begin, (c, stride), (panel, is_packed));
+                let panel = Panel { b, depths, columns, is_packed: plan.keeps_b && row > 0 };
+                panel.times(s, a, begin.from(column), &mut c, panels.get_mut(place..).unwrap_or_default());
                 if last {
-                    // Whole rows are one stretch.
-                    let (count, len) = if columns.len == stride { (1, rows.len * n) } else { (rows.len, columns.len) };
-                    for i in 0..count {
-                        let place = (rows.start + i) * stride + column;
-                        if let Some(part) = c.get_mut(place..).and_then(|c| c.get_mut(..len)) {
-                            ending(s, place, part);
-                        }
-                    }
+                    c.for_each(
+                        #[inline(always)]
+                        |place, c| ending(s, place, c),
+                    );
                 }
                 column += columns.len;
             }
@@ -199,57 +201,51 @@ fn panel_width<S: Simd>(left: usize) -> usize {
     if is_one_more { full - S::LANES } else { full }
 }
 
-/// The block's product with one panel of B.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "the innermost of the loops")]
-fn under_panel<S: Simd>(
-    s: S,
-    a: Operand,
-    [first_row, first_depth]: [usize; 2],
-    b: (Operand, f32),
-    rows: Range,
+/// A panel of B.
+struct Panel<'a> {
+    b: (Operand<'a>, f32),
     depths: Range,
     columns: Range,
-    start: Start,
-    (c, stride): (&mut [f32], usize),
-    (to, is_packed): (&mut [f32], bool),
-) {
-    let registers = columns.len.div_ceil(S::LANES);
-    // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy, and narrower ones
-    // only that something follows the last.
-    let is_near = depths.len * b.0.stride <= NEAR;
-    let is_as_stored = !b.0.transposed && b.1 == 1.0;
-    let is_whole = columns.len == registers * S::LANES;
-    let is_in_place = is_as_stored && is_whole && (is_near || rows.len <= 2 * S::TILE_ROWS);
-    let is_flat = is_as_stored && is_near && !is_whole && depths.len * b.0.stride + registers * S::LANES <= to.len();
-    let part = even_part(depths.len, B_DEPTH, LINE);
-    let mut depth = 0;
-    loop {
-        let stretch = depths.part(depth, part);
-        let (right, b_step) = if is_in_place || is_flat {
-            let stored = b.0.data.get((stretch.start * b.0.stride) + columns.start..).unwrap_or_default();
-            (if is_flat { pack_flat(stored, stretch.len * b.0.stride, to) } else { stored }, b.0.stride)
-        } else {
-            let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
-            if !is_packed {
-                pack_b(s, b, stretch, columns, registers, packed);
+    /// It was, for the block of rows above.
+    is_packed: bool,
+}
+
+impl Panel<'_> {
+    /// *Writes* the product of a block of A with the panel to `c`, by way of `to` where the panel is copied.
+    #[inline(always)]
+    fn times<S: Simd>(&self, s: S, a: Operand, start: Start, c: &mut Rows, to: &mut [f32]) {
+        let ((b, alpha), depths, shape) = (self.b, self.depths, c.shape());
+        let registers = shape[1].div_ceil(S::LANES);
+        // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy, and narrower
+        // ones only that something follows the last. Single floats need not even lie side by side.
+        let is_near = depths.len * b.stride <= NEAR;
+        let is_as_stored = !b.transposed && alpha == 1.0;
+        let is_whole = shape[1] == registers * S::LANES;
+        let is_in_place = is_as_stored && is_whole && (is_near || shape[0] <= 2 * S::TILE_ROWS);
+        let is_in_place = is_in_place || (S::LANES == 1 && alpha == 1.0 && (is_near || IS_SCALAR));
+        let is_flat = is_as_stored && is_near && !is_whole && depths.len * b.stride + registers * S::LANES <= to.len();
+        let part = even_part(depths.len, B_DEPTH, LINE);
+        let mut depth = 0;
+        loop {
+            let stretch = depths.part(depth, part);
+            let (right, b_strides) = if is_in_place || is_flat {
+                let stored = b.skip(stretch.start, self.columns.start).data;
+                (if is_flat { pack_flat(stored, stretch.len * b.stride, to) } else { stored }, b.strides())
+            } else {
+                let packed = to.get_mut(..stretch.len * registers * S::LANES).unwrap_or_default();
+                if !self.is_packed {
+                    pack_b(s, self.b, stretch, self.columns, registers, packed);
+                }
+                (&*packed, [registers * S::LANES, S::LANES])
+            };
+            let start = if depth == 0 { start } else { Start::Out };
+            let job = Job { a: a.skip(0, depth), b: right, b_strides, steps: stretch.len, start };
+            let Some(c) = c.part([0, 0], shape) else { return };
+            panel(s, job, c);
+            depth += stretch.len;
+            if depth >= depths.len {
+                break;
             }
-            (&*packed, registers * S::LANES)
-        };
-        let start = if depth == 0 { start.from(columns.start) } else { Start::Out };
-        let job = Job {
-            a,
-            rows: Range { start: first_row, len: rows.len },
-            depth: first_depth + depth,
-            b: right,
-            b_step,
-            steps: stretch.len,
-            place: Place { columns: columns.len, stride, start },
-        };
-        panel(s, job, c.get_mut(rows.start * stride + columns.start..).unwrap_or_default());
-        depth += stretch.len;
-        if depth >= depths.len {
-            break;
         }
     }
 }

@@ -12,6 +12,8 @@ mod block;
 mod pack;
 mod row;
 mod sums;
+#[cfg(feature = "rayon")]
+mod threads;
 mod tile;
 
 #[cfg(test)]
@@ -19,9 +21,12 @@ mod tests;
 
 pub(crate) use block::multiply;
 pub(crate) use sums::Start;
+#[cfg(feature = "rayon")]
+pub use threads::par_matmul;
 
 use crate::error::{Error, Result};
 use crate::shape::{check_at_least, check_len};
+use crate::simd::Rows;
 use crate::{dispatch, simd};
 use pack::Range;
 
@@ -52,11 +57,38 @@ impl<'a> Operand<'a> {
         if self.transposed { [1, self.stride] } else { [self.stride, 1] }
     }
 
+    /// From this row and this column on, as they are used.
+    #[inline(always)]
+    fn skip(self, row: usize, column: usize) -> Self {
+        let [from_row, from_column] = self.strides();
+        Self { data: self.data.get(row * from_row + column * from_column..).unwrap_or_default(), ..self }
+    }
+
     /// A stretch of a stored row.
     #[inline(always)]
     fn stored(self, row: usize, columns: Range) -> &'a [f32] {
         let start = row * self.stride + columns.start;
         self.data.get(start..).and_then(|rest| rest.get(..columns.len)).unwrap_or_default()
+    }
+}
+
+/// `alpha * A * B` from `start`: a product without its result.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub a: Operand<'a>,
+    /// B and alpha.
+    pub b: (Operand<'a>, f32),
+    /// How many products make an element.
+    pub depth: usize,
+    pub start: Start<'a>,
+}
+
+#[cfg(feature = "rayon")]
+impl Product<'_> {
+    /// What gives C from this row and this column on.
+    fn skip(self, row: usize, column: usize) -> Self {
+        let (b, alpha) = self.b;
+        Self { a: self.a.skip(row, 0), b: (b.skip(0, column), alpha), start: self.start.from(column), ..self }
     }
 }
 
@@ -116,7 +148,25 @@ impl Matmul {
     /// How many floats of scratch [`matmul`] needs.
     #[must_use]
     pub const fn scratch_len(self) -> usize {
-        block::scratch_len([self.m, self.n, self.k], self.transpose_a, self.lda)
+        block::scratch_len([self.m, self.n, self.k], (self.transpose_a, self.lda), self.alpha)
+    }
+
+    /// The slices must fit. Answers the product, and the rows of `c`.
+    fn check<'a>(self, a: &'a [f32], b: &'a [f32], c: &'a mut [f32]) -> Result<(Product<'a>, Rows<'a>)> {
+        let Self { m, n, k, transpose_a, transpose_b, lda, ldb, ldc, alpha, accumulate } = self;
+        check_matrix(["a", "lda"], a, if transpose_a { [k, m] } else { [m, k] }, lda)?;
+        check_matrix(["b", "ldb"], b, if transpose_b { [n, k] } else { [k, n] }, ldb)?;
+        check_matrix(["c", "ldc"], c, [m, n], ldc)?;
+        let found = c.len();
+        let short = Error::Length { argument: "c", expected: m.saturating_mul(ldc), found };
+        let rows = Rows::new(c, [m, n], ldc).ok_or(short)?;
+        let product = Product {
+            a: Operand { data: a, stride: lda, transposed: transpose_a },
+            b: (Operand { data: b, stride: ldb, transposed: transpose_b }, alpha),
+            depth: k,
+            start: if accumulate { Start::Out } else { Start::Zero },
+        };
+        Ok((product, rows))
     }
 }
 
@@ -144,15 +194,9 @@ impl Matmul {
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn matmul(product: Matmul, a: &[f32], b: &[f32], c: &mut [f32], scratch: &mut [f32]) -> Result<()> {
-    let Matmul { m, n, k, transpose_a, transpose_b, lda, ldb, ldc, alpha, accumulate } = product;
-    check_matrix(["a", "lda"], a, if transpose_a { [k, m] } else { [m, k] }, lda)?;
-    check_matrix(["b", "ldb"], b, if transpose_b { [n, k] } else { [k, n] }, ldb)?;
-    check_matrix(["c", "ldc"], c, [m, n], ldc)?;
     check_at_least("scratch", scratch, product.scratch_len())?;
-    let a = if transpose_a { Operand::columns(a, lda) } else { Operand::rows(a, lda) };
-    let b = if transpose_b { Operand::columns(b, ldb) } else { Operand::rows(b, ldb) };
-    let start = if accumulate { Start::Out } else { Start::Zero };
-    dispatch!(simd::level(), s => multiply(s, [m, n, k], a, (b, alpha), start, (c, ldc), scratch, |_, _, _| ()));
+    let (product, c) = product.check(a, b, c)?;
+    dispatch!(simd::level(), s => multiply(s, product, c, scratch, |_, _, _| ()));
     Ok(())
 }
 

@@ -27,61 +27,57 @@ impl Start<'_> {
     }
 }
 
-/// Where a tile lies in C, whose slice begins with the tile.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    /// Columns of C in the tile.
-    pub columns: usize,
-    /// How far apart C's rows are.
-    pub stride: usize,
-    pub start: Start<'a>,
-}
-
 /// `R` rows of `V` registers.
 pub(super) type Sums<S, const R: usize, const V: usize> = [[<S as Lanes>::F32; V]; R];
 
-impl Place<'_> {
-    #[inline(always)]
-    pub(super) fn begin<S: Simd, const R: usize, const V: usize>(self, s: S, c: &mut Rows, sums: &mut Sums<S, R, V>) {
-        match self.start {
-            Start::Zero => {}
-            Start::Row(bias) => {
-                let bias = load_row(s, bias.get(..self.columns).unwrap_or_default());
-                for sum in sums {
-                    *sum = bias;
-                }
+/// The sums of the tile `c` before the first step. *Writes* `sums`, which hold 0.
+#[inline(always)]
+pub(super) fn begin<S: Simd, const R: usize, const V: usize>(
+    s: S,
+    start: Start,
+    c: &mut Rows,
+    sums: &mut Sums<S, R, V>,
+) {
+    let [_, columns] = c.shape();
+    match start {
+        Start::Zero => {}
+        Start::Row(bias) => {
+            let bias = load_row(s, bias.get(..columns).unwrap_or_default());
+            for sum in sums {
+                *sum = bias;
             }
-            Start::Out if self.columns == V * S::LANES => {
-                for i in 0..R {
-                    if let Some(row) = S::chunks(c.get(i)).0.first_chunk::<V>() {
-                        for v in 0..V {
-                            sums[i][v] = s.load(&row[v]);
-                        }
+        }
+        Start::Out if columns == V * S::LANES => {
+            for i in 0..R {
+                if let Some(row) = S::chunks(c.row(i)).0.first_chunk::<V>() {
+                    for v in 0..V {
+                        sums[i][v] = s.load(&row[v]);
                     }
                 }
             }
-            Start::Out => {
-                let mut held = *sums;
-                load_part(s, c, &mut held);
-                *sums = held;
-            }
+        }
+        Start::Out => {
+            let mut held = *sums;
+            load_part(s, c, &mut held);
+            *sums = held;
         }
     }
+}
 
-    #[inline(always)]
-    pub(super) fn end<S: Simd, const R: usize, const V: usize>(self, s: S, c: &mut Rows, sums: &Sums<S, R, V>) {
-        if self.columns == V * S::LANES {
-            for i in 0..R {
-                if let Some(row) = S::chunks_mut(c.get(i)).0.first_chunk_mut::<V>() {
-                    for v in 0..V {
-                        s.store(sums[i][v], &mut row[v]);
-                    }
+/// *Writes* the tile `c`.
+#[inline(always)]
+pub(super) fn end<S: Simd, const R: usize, const V: usize>(s: S, c: &mut Rows, sums: &Sums<S, R, V>) {
+    if c.shape()[1] == V * S::LANES {
+        for i in 0..R {
+            if let Some(row) = S::chunks_mut(c.row(i)).0.first_chunk_mut::<V>() {
+                for v in 0..V {
+                    s.store(sums[i][v], &mut row[v]);
                 }
             }
-        } else {
-            let held = *sums;
-            store_part(s, c, &held);
         }
+    } else {
+        let held = *sums;
+        store_part(s, c, &held);
     }
 }
 
@@ -92,7 +88,7 @@ fn load_part<S: Simd, const V: usize>(s: S, c: &mut Rows, sums: &mut [[S::F32; V
         #[inline(always)]
         move || {
             for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = load_row(s, c.get(i));
+                *sum = load_row(s, c.row(i));
             }
         },
     );
@@ -105,7 +101,7 @@ fn store_part<S: Simd, const V: usize>(s: S, c: &mut Rows, sums: &[[S::F32; V]])
         #[inline(always)]
         move || {
             for (i, sum) in sums.iter().enumerate() {
-                store_row(s, c.get(i), sum);
+                store_row(s, c.row(i), sum);
             }
         },
     );

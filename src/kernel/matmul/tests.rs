@@ -30,18 +30,6 @@ fn chain(p: Matmul, a: &[f32], b: &[f32], c: &[f32], fused: bool) -> Vec<f32> {
     out
 }
 
-fn run(
-    level: Level,
-    dims: [usize; 3],
-    a: Operand,
-    b: (Operand, f32),
-    start: Start,
-    c: (&mut [f32], usize),
-    scratch: &mut [f32],
-) {
-    dispatch!(level, s => multiply(s, dims, a, b, start, c, scratch, |_, _, _| ()));
-}
-
 #[test]
 fn every_level_gives_the_bits_of_the_chain() {
     let sizes = [
@@ -78,11 +66,8 @@ fn every_level_gives_the_bits_of_the_chain() {
                 for level in Level::available() {
                     let mut out = initial.clone();
                     let mut scratch = std::vec![f32::NAN; p.scratch_len()];
-                    let oa = if p.transpose_a { Operand::columns(&a, m) } else { Operand::rows(&a, k) };
-                    let ob = if p.transpose_b { Operand::columns(&b, k) } else { Operand::rows(&b, n) };
-                    let start = if accumulate { Start::Out } else { Start::Zero };
-                    let (c, s) = ((&mut out[..], n), &mut scratch[..]);
-                    run(level, [m, n, k], oa, (ob, alpha), start, c, s);
+                    let (product, c) = p.check(&a, &b, &mut out).expect("the lengths fit");
+                    dispatch!(level, s => multiply(s, product, c, &mut scratch, |_, _, _| ()));
                     let expected = chain(p, &a, &b, &initial, level.is_fused());
                     assert!(
                         out.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits()),

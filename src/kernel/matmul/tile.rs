@@ -5,9 +5,8 @@
 //! rows are aligned, so that no load crosses a cache line.
 
 use super::Operand;
-use super::pack::Range;
-use super::sums::{Place, Sums};
-use crate::simd::{Column, RowOffsets, Rows, Simd, Steps};
+use super::sums::{Start, Sums, begin, end};
+use crate::simd::{Column, Registers, RowOffsets, Rows, Simd, Steps};
 
 /// How rows fall into tiles, as evenly as can be: heights and how many tiles have them.
 #[inline(always)]
@@ -24,20 +23,17 @@ fn heights<S: Simd>(rows: usize) -> [(usize, usize); 2] {
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub a: Operand<'a>,
-    pub rows: Range,
-    /// Where in A's depth the panel begins.
-    pub depth: usize,
-    /// Registers of B, those of the next step of the depth `b_step` floats after them.
+    /// Registers of B, from a step of the depth to the next and from a register to the next as far apart as `b_strides` say.
     pub b: &'a [f32],
-    pub b_step: usize,
+    pub b_strides: [usize; 2],
     pub steps: usize,
-    pub place: Place<'a>,
+    pub start: Start<'a>,
 }
 
-/// Computes the columns of `c` under one panel, from the job's first row on. *Writes* them.
+/// Computes `c`, the columns under one panel. *Writes* them.
 #[inline(always)]
-pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
-    match job.place.columns.div_ceil(S::LANES) {
+pub(super) fn panel<S: Simd>(s: S, job: Job, c: Rows) {
+    match c.shape()[1].div_ceil(S::LANES) {
         1 => fixed_panel::<S, 1>(s, job, c),
         2 if const { S::TILE_REGISTERS >= 2 } => fixed_panel::<S, 2>(s, job, c),
         3 if const { S::TILE_REGISTERS >= 3 } => fixed_panel::<S, 3>(s, job, c),
@@ -46,14 +42,16 @@ pub(super) fn panel<S: Simd>(s: S, job: Job, c: &mut [f32]) {
 }
 
 #[inline(never)]
-fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
-    let (mut row, mut c) = (job.rows.start, c);
+fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, mut c: Rows) {
+    let [rows, columns] = c.shape();
     let [apart, a_step] = job.a.strides();
-    let Some(rows) = RowOffsets::new(apart) else { return };
-    for (height, count) in heights::<S>(job.rows.len) {
+    let Some(offsets) = RowOffsets::new(apart) else { return };
+    let mut row = 0;
+    for (height, count) in heights::<S>(rows) {
         for _ in 0..count {
-            let a = job.a.data.get(job.depth * a_step + row * apart..).unwrap_or_default();
-            let a = ((a, rows), a_step);
+            let a = job.a.data.get(row * apart..).unwrap_or_default();
+            let a = ((a, offsets), a_step);
+            let Some(c) = c.part([row, 0], [height, columns]) else { return };
             // `const`: a tile that this level does not have is not even compiled.
             macro_rules! pick {
                 ($($rows:literal)*) => {
@@ -65,44 +63,45 @@ fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, c: &mut [f32]) {
             }
             pick!(1 2 3 4 5 6 7 8 9);
             row += height;
-            c = c.get_mut(height * job.place.stride..).unwrap_or_default();
         }
     }
 }
 
-/// One tile: `a` begins with its first row, `c` with its corner.
+/// One tile: `a` begins with its first row.
 ///
 /// A function of its own: every product of the crate shares these kernels, their loops get all registers, and LLVM's
 /// work on tiles of several heights in one function would grow faster than their number.
 #[inline(never)]
-fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: &Job, a: ((&[f32], RowOffsets), usize), c: &mut [f32]) {
+fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: &Job, a: ((&[f32], RowOffsets), usize), mut c: Rows) {
     s.vectorize(
         #[inline(always)]
         move || {
-            let Some(mut c) = Rows::new(c, R, job.place.stride, job.place.columns) else { return };
+            // What it has anyway, but here the number of rows is a constant.
+            let shape = [R, c.shape()[1]];
+            let Some(mut c) = c.part([0, 0], shape) else { return };
             let mut sums = [[s.splat(0.0); V]; R];
-            job.place.begin(s, &mut c, &mut sums);
+            begin(s, job.start, &mut c, &mut sums);
             let (rows, a_step) = a;
-            if let Some(steps) = Steps::<S, R, V>::new(rows, a_step, (job.b, job.b_step), job.steps) {
+            if let Some(steps) = Steps::<S, R, V>::new(rows, a_step, (job.b, job.b_strides), job.steps) {
                 // A copy, so that the loop's sums are registers and not what a reference points to.
                 let mut acc = sums;
                 for (a, b) in steps {
-                    step(s, &a, b, &mut acc);
+                    step(s, &a, &b, &mut acc);
                 }
                 sums = acc;
             }
-            job.place.end(s, &mut c, &sums);
+            end(s, &mut c, &sums);
         },
     );
 }
 
 /// `sums[i][v] += a[i] * b[v]`
 #[inline(always)]
-fn step<S: Simd, const R: usize, const V: usize>(s: S, a: &Column<R>, b: &[S::Array; V], sums: &mut Sums<S, R, V>) {
+fn step<S: Simd, const R: usize, const V: usize>(s: S, a: &Column<R>, b: &Registers<S, V>, sums: &mut Sums<S, R, V>) {
     for i in 0..R {
         let x = s.splat(a.get(i));
         for v in 0..V {
-            sums[i][v] = s.mul_add(x, s.load(&b[v]), sums[i][v]);
+            sums[i][v] = s.mul_add(x, s.load(b.get(v)), sums[i][v]);
         }
     }
 }
