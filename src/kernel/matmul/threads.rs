@@ -3,14 +3,16 @@
 //! C is cut in two, and each part again, until there is a part for every thread, which is multiplied as a whole product is. The
 //! depth is never cut: an element is the same chain, and has the same bits, on any number of threads.
 
-use super::{Matmul, Product, multiply};
+use super::{Matmul, Product, matmul, multiply};
 use crate::error::Result;
 use crate::shape::check_at_least;
 use crate::simd::{Rows, Simd};
 use crate::{dispatch, simd};
 
-/// Multiply-adds that are worth a thread.
+/// Multiply-adds that are worth a thread, where there are several.
 const WORTH: usize = 1 << 20;
+/// And those below which a product stays on the caller's: another core takes tens of microseconds to wake up.
+const LEAST: usize = 1 << 22;
 /// Columns are cut at multiples of the widest register, where no lane is idle.
 const UNIT: usize = 16;
 /// How much more than its share a thread may get from a cut before the other side is cut instead.
@@ -32,9 +34,12 @@ impl Matmul {
 
     /// The threads of so many that have enough to do.
     const fn worth(self, threads: usize) -> usize {
-        let most = self.m.saturating_mul(self.n).saturating_mul(self.k) / WORTH;
-        let threads = if threads < most { threads } else { most };
-        if threads == 0 { 1 } else { threads }
+        let work = self.m.saturating_mul(self.n).saturating_mul(self.k);
+        if threads == 0 || work < LEAST {
+            return 1;
+        }
+        let most = work / WORTH;
+        if threads < most { threads } else { most }
     }
 
     const fn parts_scratch_len(self, threads: usize) -> usize {
@@ -75,14 +80,14 @@ const fn share(total: usize, [first, threads]: [usize; 2], unit: usize) -> (usiz
     (part, most / each - 1.0)
 }
 
-/// [`matmul`](super::matmul) on up to `threads` threads of the current `rayon` pool, in the same bits. *Writes* `c`, or
+/// [`matmul`] on up to `threads` threads of the current `rayon` pool, in the same bits. *Writes* `c`, or
 /// *accumulates* into it.
 ///
 /// Products too small to gain take fewer threads, down to the caller's alone. *Scratch*: at least
 /// [`Matmul::par_scratch_len`] floats, whatever they hold. Needs the feature `rayon`.
 ///
 /// # Errors
-/// As [`matmul`](super::matmul).
+/// As [`matmul`].
 ///
 /// ```
 /// use flatgrad::kernel::{Matmul, matmul, par_matmul};
@@ -103,9 +108,13 @@ pub fn par_matmul(
     c: &mut [f32],
     scratch: &mut [f32],
 ) -> Result<()> {
-    check_at_least("scratch", scratch, product.par_scratch_len(threads))?;
+    let threads = product.worth(threads);
+    if threads <= 1 {
+        return matmul(product, a, b, c, scratch);
+    }
+    check_at_least("scratch", scratch, product.parts_scratch_len(threads))?;
     let (operands, c) = product.check(a, b, c)?;
-    dispatch!(simd::level(), s => parts(s, product, product.worth(threads), operands, c, scratch));
+    dispatch!(simd::level(), s => parts(s, product, threads, operands, c, scratch));
     Ok(())
 }
 
@@ -211,8 +220,9 @@ mod tests {
 
     #[test]
     fn small_products_stay_on_their_thread() {
-        assert_eq!(Matmul::nn(64, 64, 64).worth(8), 1);
-        assert_eq!(Matmul::nn(128, 128, 128).worth(8), 2);
+        assert_eq!(Matmul::nn(128, 128, 128).worth(8), 1);
+        assert_eq!(Matmul::nn(160, 160, 160).worth(8), 1);
+        assert_eq!(Matmul::nn(192, 192, 192).worth(8), 6);
         assert_eq!(Matmul::nn(0, 128, 128).par_scratch_len(8), 0);
         assert_eq!(Matmul::nn(64, 64, 64).par_scratch_len(0), Matmul::nn(64, 64, 64).scratch_len());
     }
