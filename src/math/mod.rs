@@ -57,6 +57,16 @@ pub(crate) fn polynomial<S: Lanes, const N: usize>(s: S, x: S::F32, c: &[f32; N]
     sum
 }
 
+/// A [`polynomial`] whose coefficients are those of the interval where `place` is: number `i` by [`Lanes::lookup`].
+#[inline(always)]
+fn piece<S: Lanes, const N: usize>(s: S, x: S::F32, place: S::F32, bit: u32, c: &[[f32; 8]; N]) -> S::F32 {
+    let mut sum = s.lookup(&c[N - 1], place, bit);
+    for i in (0..N - 1).rev() {
+        sum = s.mul_add(sum, x, s.lookup(&c[i], place, bit));
+    }
+    sum
+}
+
 /// Beside 1, nothing.
 const TINY: f32 = 1.0e-12;
 

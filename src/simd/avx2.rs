@@ -158,6 +158,14 @@ impl Lanes for Avx2 {
         op!(_mm256_blendv_ps(no, yes, mask))
     }
     #[inline(always)]
+    fn lookup(self, table: &[f32; 8], a: __m256, bit: u32) -> __m256 {
+        // The instruction reads three bits of each index.
+        op!({
+            let index = _mm256_srlv_epi32(_mm256_castps_si256(a), _mm256_set1_epi32(bit.cast_signed()));
+            _mm256_permutevar8x32_ps(self.load(table), index)
+        })
+    }
+    #[inline(always)]
     fn ldexp(self, a: __m256, n: __m256) -> __m256 {
         // Two factors: the first product is exact, so the second rounds once.
         op!({

@@ -119,6 +119,14 @@ impl<S: Lanes> Lanes for Four<S> {
         ]
     }
     #[inline(always)]
+    fn lookup(self, table: &[f32; 8], a: Self::F32, bit: u32) -> Self::F32 {
+        each(
+            a,
+            #[inline(always)]
+            |a| self.0.lookup(table, a, bit),
+        )
+    }
+    #[inline(always)]
     fn frexp(self, a: Self::F32) -> (Self::F32, Self::F32) {
         let parts = each(
             a,

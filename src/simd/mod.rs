@@ -125,6 +125,9 @@ pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'stati
     /// `if mask { yes } else { no }`, bit for bit.
     fn select(self, mask: Self::Mask, yes: Self::F32, no: Self::F32) -> Self::F32;
 
+    /// `table[i]`, where `i` is the three bits of `a` from number `bit <= 29` on, which should be a constant: the mantissa's
+    /// last is number 0, the exponent's 23, so with 22 `i` counts half octaves. NaN has bits like any other.
+    fn lookup(self, table: &[f32; 8], a: Self::F32, bit: u32) -> Self::F32;
     /// `a * 2^n`, rounded once, for `2^-24 <= |a| <= 2` (or NaN) and integers `n` in `-160..=252`; 0 for positive `a` and
     /// `n` from -252 on, without the time that CPUs take to round to 0; else unspecified.
     fn ldexp(self, a: Self::F32, n: Self::F32) -> Self::F32;

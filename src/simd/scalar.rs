@@ -150,6 +150,10 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
         if mask { yes } else { no }
     }
     #[inline(always)]
+    fn lookup(self, table: &[f32; 8], a: f32, bit: u32) -> f32 {
+        table[(a.to_bits().wrapping_shr(bit) & 7) as usize]
+    }
+    #[inline(always)]
     fn ldexp(self, a: f32, n: f32) -> f32 {
         // Where the last place of a float is 1, its bits count integers; a cast would look for NaN and saturate.
         let n = (n + 12_582_912.0).to_bits().wrapping_sub(0x4b40_0000).cast_signed();

@@ -139,6 +139,11 @@ fn check_bit_operations<S: Simd>(s: S) {
     check_op(s, "abs", same_bits, |[a]| s.abs(a), |[a]| f32::from_bits(a.to_bits() & !(1 << 31)));
     let signed = |[a, b]: [f32; 2]| f32::from_bits(a.to_bits() & !(1 << 31) | b.to_bits() & 1 << 31);
     check_op(s, "copysign", same_bits, |[a, b]| s.copysign(a, b), signed);
+    let table = counting();
+    for bit in [0, 20, 22, 29] {
+        let oracle = |[a]: [f32; 1]| table[(a.to_bits() >> bit) as usize % 8];
+        check_op(s, "lookup", same_bits, |[a]| s.lookup(&table, a, bit), oracle);
+    }
     check_op(s, "min", same_bits, |[a, b]| s.min(a, b), |[a, b]| if a < b { a } else { b });
     check_op(s, "max", same_bits, |[a, b]| s.max(a, b), |[a, b]| if a > b { a } else { b });
 }

@@ -5,6 +5,8 @@
 //!
 //! What differs between the instruction sets is in one file each, the same names in all; what follows from it is here.
 
+#[cfg(not(target_arch = "aarch64"))]
+use super::Scalar;
 use super::{Lanes, Simd, VIRTUAL_LANES, scalar::TWO_24, sealed::Sealed};
 use arch::{F32, I32, Mask, bits, floats};
 
@@ -70,6 +72,18 @@ impl<const FUSED: bool> Sealed for Portable<FUSED> {}
 #[inline(always)]
 fn pow2(n: I32) -> F32 {
     floats(arch::to_exponent(arch::add_int(n, arch::splat_int(127))))
+}
+
+/// [`Lanes::lookup`] lane by lane, where no instruction permutes by a register.
+#[cfg(not(target_arch = "aarch64"))]
+#[inline(always)]
+fn lookup_each(table: &[f32; 8], a: F32, bit: u32) -> F32 {
+    let mut lanes = [0.0; 4];
+    arch::store(a, &mut lanes);
+    for x in &mut lanes {
+        *x = Scalar::<false>::new().lookup(table, *x, bit);
+    }
+    arch::load(&lanes)
 }
 
 impl<const FUSED: bool> Lanes for Portable<FUSED> {
@@ -161,6 +175,10 @@ impl<const FUSED: bool> Lanes for Portable<FUSED> {
     #[inline(always)]
     fn select(self, mask: Mask, yes: F32, no: F32) -> F32 {
         arch::select(mask, yes, no)
+    }
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 8], a: F32, bit: u32) -> F32 {
+        arch::lookup(table, a, bit)
     }
     #[inline(always)]
     fn ldexp(self, a: F32, n: F32) -> F32 {

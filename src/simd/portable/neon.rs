@@ -26,6 +26,14 @@ ops! {
     fn le(a: F32, b: F32) -> Mask = vcleq_f32(a, b);
     fn eq(a: F32, b: F32) -> Mask = vceqq_f32(a, b);
     fn select(mask: Mask, yes: F32, no: F32) -> F32 = vbslq_f32(mask, yes, no);
+    // Bytes are looked up: those of lane i begin at 4 i.
+    fn lookup(table: &[f32; 8], a: F32, bit: u32) -> F32 = {
+        let bytes = table.as_ptr().cast();
+        let index = vshlq_u32(vreinterpretq_u32_f32(a), vdupq_n_s32(bit.cast_signed().wrapping_neg()));
+        let index = vmlaq_n_u32(vdupq_n_u32(0x0302_0100), vandq_u32(index, vdupq_n_u32(7)), 0x0404_0404);
+        let table = uint8x16x2_t(vld1q_u8(bytes), vld1q_u8(bytes.add(16)));
+        vreinterpretq_f32_u8(vqtbl2q_u8(table, vreinterpretq_u8_u32(index)))
+    };
 
     fn splat_int(n: i32) -> I32 = vdupq_n_s32(n);
     fn bits(a: F32) -> I32 = vreinterpretq_s32_f32(a);

@@ -25,6 +25,7 @@ ops! {
     fn le(a: F32, b: F32) -> Mask = f32x4_le(a, b);
     fn eq(a: F32, b: F32) -> Mask = f32x4_eq(a, b);
     fn select(mask: Mask, yes: F32, no: F32) -> F32 = v128_bitselect(yes, no, mask);
+    fn lookup(table: &[f32; 8], a: F32, bit: u32) -> F32 = super::lookup_each(table, a, bit);
 
     fn splat_int(n: i32) -> I32 = i32x4_splat(n);
     fn bits(a: F32) -> I32 = a;

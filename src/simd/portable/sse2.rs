@@ -28,6 +28,7 @@ ops! {
     fn le(a: F32, b: F32) -> Mask = _mm_cmple_ps(a, b);
     fn eq(a: F32, b: F32) -> Mask = _mm_cmpeq_ps(a, b);
     fn select(mask: Mask, yes: F32, no: F32) -> F32 = _mm_or_ps(_mm_and_ps(mask, yes), _mm_andnot_ps(mask, no));
+    fn lookup(table: &[f32; 8], a: F32, bit: u32) -> F32 = super::lookup_each(table, a, bit);
 
     fn splat_int(n: i32) -> I32 = _mm_set1_epi32(n);
     fn bits(a: F32) -> I32 = _mm_castps_si128(a);
