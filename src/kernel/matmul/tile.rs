@@ -44,53 +44,53 @@ pub(super) fn panel<S: Simd>(s: S, job: Job, c: Rows) {
 #[inline(never)]
 fn fixed_panel<S: Simd, const V: usize>(s: S, job: Job, mut c: Rows) {
     let [rows, columns] = c.shape();
-    let [apart, a_step] = job.a.strides();
+    let [apart, _] = job.a.strides();
     let Some(offsets) = RowOffsets::new(apart) else { return };
     let mut row = 0;
     for (height, count) in heights::<S>(rows) {
-        for _ in 0..count {
-            let a = job.a.data.get(row * apart..).unwrap_or_default();
-            let a = ((a, offsets), a_step);
-            let Some(c) = c.part([row, 0], [height, columns]) else { return };
-            // `const`: a tile that this level does not have is not even compiled.
-            macro_rules! pick {
-                ($($rows:literal)*) => {
-                    match height {
-                        $($rows if const { $rows <= S::TILE_ROWS } => tile::<S, $rows, V>(s, &job, a, c),)*
-                        _ => {}
-                    }
-                };
-            }
-            pick!(1 2 3 4 5 6 7 8 9);
-            row += height;
+        let Some(c) = c.part([row, 0], [height * count, columns]) else { return };
+        let job = Job { a: job.a.skip(row, 0), ..job };
+        // `const`: a tile that this level does not have is not even compiled.
+        macro_rules! pick {
+            ($($rows:literal)*) => {
+                match height {
+                    $($rows if const { $rows <= S::TILE_ROWS } => tiles::<S, $rows, V>(s, &job, offsets, c),)*
+                    _ => {}
+                }
+            };
         }
+        pick!(1 2 3 4 5 6 7 8 9);
+        row += height * count;
     }
 }
 
-/// One tile: `a` begins with its first row.
+/// Tiles of `R` rows, one below the other.
 ///
 /// A function of its own: every product of the crate shares these kernels, their loops get all registers, and LLVM's
 /// work on tiles of several heights in one function would grow faster than their number.
 #[inline(never)]
-fn tile<S: Simd, const R: usize, const V: usize>(s: S, job: &Job, a: ((&[f32], RowOffsets), usize), mut c: Rows) {
+fn tiles<S: Simd, const R: usize, const V: usize>(s: S, job: &Job, offsets: RowOffsets, mut c: Rows) {
     s.vectorize(
         #[inline(always)]
         move || {
-            // What it has anyway, but here the number of rows is a constant.
-            let shape = [R, c.shape()[1]];
-            let Some(mut c) = c.part([0, 0], shape) else { return };
-            let mut sums = [[s.splat(0.0); V]; R];
-            begin(s, job.start, &mut c, &mut sums);
-            let (rows, a_step) = a;
-            if let Some(steps) = Steps::<S, R, V>::new(rows, a_step, (job.b, job.b_strides), job.steps) {
-                // A copy, so that the loop's sums are registers and not what a reference points to.
-                let mut acc = sums;
-                for (a, b) in steps {
-                    step(s, &a, &b, &mut acc);
+            let ([rows, columns], [apart, a_step]) = (c.shape(), job.a.strides());
+            let mut row = 0;
+            while row < rows {
+                let Some(mut c) = c.part([row, 0], [R, columns]) else { return };
+                let mut sums = [[s.splat(0.0); V]; R];
+                begin(s, job.start, &mut c, &mut sums);
+                let a = job.a.data.get(row * apart..).unwrap_or_default();
+                if let Some(steps) = Steps::<S, R, V>::new((a, offsets), a_step, (job.b, job.b_strides), job.steps) {
+                    // A copy, so that the loop's sums are registers and not what a reference points to.
+                    let mut acc = sums;
+                    for (a, b) in steps {
+                        step(s, &a, &b, &mut acc);
+                    }
+                    sums = acc;
                 }
-                sums = acc;
+                end(s, &mut c, &sums);
+                row += R;
             }
-            end(s, &mut c, &sums);
         },
     );
 }
