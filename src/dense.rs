@@ -95,6 +95,48 @@ pub fn backward(
     dx: Option<&mut [f32]>,
     scratch: &mut [f32],
 ) -> Result<()> {
+    checked_backward(layer, params, x, dy, (dparams, false), dx, scratch)
+}
+
+/// [`backward`] that adds to what `dparams` holds: *accumulates* into `dparams`, *writes* `dx`.
+///
+/// From gradients of 0, parts of a batch one after the other give the bits of the whole batch at once.
+///
+/// # Errors
+/// As [`backward`].
+///
+/// ```
+/// use flatgrad::dense::{Dense, backward_accumulate};
+///
+/// const LAYER: Dense = Dense { inputs: 2, outputs: 1 };
+/// let (params, mut dparams, mut scratch) = ([3.0, 4.0, 0.5], [0.0; 3], [0.0; LAYER.scratch_len(1)]);
+/// for x in [[1.0, 2.0], [10.0, 20.0]] {
+///     backward_accumulate(LAYER, &params, &x, &[1.0], &mut dparams, None, &mut scratch)?;
+/// }
+/// assert_eq!(dparams, [11.0, 22.0, 2.0]);
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+pub fn backward_accumulate(
+    layer: Dense,
+    params: &[f32],
+    x: &[f32],
+    dy: &[f32],
+    dparams: &mut [f32],
+    dx: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) -> Result<()> {
+    checked_backward(layer, params, x, dy, (dparams, true), dx, scratch)
+}
+
+fn checked_backward(
+    layer: Dense,
+    params: &[f32],
+    x: &[f32],
+    dy: &[f32],
+    (dparams, is_added): (&mut [f32], bool),
+    dx: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) -> Result<()> {
     let batch = check_rows("x", x, layer.inputs)?;
     check_len("params", params, layer.param_len(), 1)?;
     check_len("dy", dy, batch, layer.outputs)?;
@@ -103,7 +145,7 @@ pub fn backward(
         check_len("dx", dx, batch, layer.inputs)?;
     }
     check_at_least("scratch", scratch, layer.scratch_len(batch))?;
-    dispatch!(simd::level(), s => backward_kernel(s, layer, params, x, dy, dparams, dx, scratch));
+    dispatch!(simd::level(), s => backward_kernel(s, layer, params, x, dy, (dparams, is_added), dx, scratch));
     Ok(())
 }
 
@@ -115,11 +157,11 @@ fn backward_kernel<S: Simd>(
     params: &[f32],
     x: &[f32],
     dy: &[f32],
-    dparams: &mut [f32],
+    (dparams, is_added): (&mut [f32], bool),
     dx: Option<&mut [f32]>,
     scratch: &mut [f32],
 ) {
-    param_gradient(s, layer, x, dy, dparams, scratch);
+    param_gradient(s, layer, x, dy, dparams, is_added, scratch);
     if let Some(dx) = dx {
         input_gradient(s, layer, params, dy, dx, scratch, |_, _, _| ());
     }
@@ -150,7 +192,7 @@ pub(crate) fn forward_kernel<S: Simd>(
     multiply(s, product, y, scratch, ending);
 }
 
-/// The gradients of weight and bias.
+/// The gradients of weight and bias, added to what `dparams` holds or written over it.
 #[inline(never)]
 pub(crate) fn param_gradient<S: Simd>(
     s: S,
@@ -158,25 +200,24 @@ pub(crate) fn param_gradient<S: Simd>(
     x: &[f32],
     dy: &[f32],
     dparams: &mut [f32],
+    is_added: bool,
     scratch: &mut [f32],
 ) {
-    s.vectorize(
-        #[inline(always)]
-        move || param_gradient_inline(s, layer, x, dy, dparams, scratch),
-    );
-}
-
-#[inline(always)]
-fn param_gradient_inline<S: Simd>(s: S, layer: Dense, x: &[f32], dy: &[f32], dparams: &mut [f32], scratch: &mut [f32]) {
     let Dense { inputs, outputs } = layer;
     let Some((dweight, dbias)) = dparams.split_at_mut_checked(layer.weight_len()) else { return };
+    let Some(dweight) = Rows::new(dweight, [outputs, inputs], inputs) else { return };
     // y = x Wᵀ + b: dW = dyᵀ x, db = the sum of dy's rows.
     let (dy_columns, x_rows) = (Operand::columns(dy, outputs), Operand::rows(x, inputs));
     let batch = dy.len().checked_div(outputs).unwrap_or_default();
-    let product = Product { a: dy_columns, b: (x_rows, 1.0), depth: batch, start: Start::Zero };
-    let Some(dweight) = Rows::new(dweight, [outputs, inputs], inputs) else { return };
-    multiply(s, product, dweight, scratch, |_, _, _| ());
-    column_sums(s, dy, dbias);
+    let start = if is_added { Start::Out } else { Start::Zero };
+    let product = Product { a: dy_columns, b: (x_rows, 1.0), depth: batch, start };
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            multiply(s, product, dweight, scratch, |_, _, _| ());
+            column_sums(s, dy, dbias, is_added);
+        },
+    );
 }
 
 /// The gradient of the input, with an `ending` for each finished stretch of `dx`, which gets its place in `dx` too.

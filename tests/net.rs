@@ -3,7 +3,7 @@
 mod common;
 mod oracle;
 
-use common::on_every_level;
+use common::{bits, on_every_level};
 use flatgrad::activation::Activation;
 use flatgrad::net::{Layer, Sequential};
 use flatgrad::optim::Adam;
@@ -44,10 +44,6 @@ fn case(net: &Sequential, batch: usize) -> (Vec<f32>, Vec<f32>, Vec<i32>) {
     let classes = u32::try_from(net.output_len()).expect("few");
     let labels = (0..batch).map(|_| (rng.next_u32() % classes).cast_signed()).collect();
     (params, x, labels)
-}
-
-fn bits(xs: &[f32]) -> Vec<u32> {
-    xs.iter().map(|x| x.to_bits()).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::on_every_level;
+use common::{bits, on_every_level};
 use flatgrad::Error;
 use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy};
 use flatgrad::softmax::{self, Softmax};
@@ -20,10 +20,6 @@ fn numbers(n: usize, seed: u64) -> Vec<f32> {
     let mut x = vec![0.0; n];
     flatgrad::init::normal(&mut x, 0.0, 3.0, &mut Xoshiro128PlusPlus::seed_from_u64(seed));
     x
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
 }
 
 type Forward = fn(&[f32], &mut [f32], Softmax) -> Result<(), Error>;

@@ -111,14 +111,14 @@ fn registers_at<S: Simd, const A: usize>(s: S, lanes: &[S::Wide; A], j: usize) -
     values
 }
 
-/// `out[j] = sum over rows of x[row][j]`, rows in order from 0. *Writes* `out`.
+/// `out[j] = start + sum over rows of x[row][j]`, rows in order; it starts at 0, or at what `out` holds. *Writes* `out`.
 #[inline(always)]
-pub(crate) fn column_sums<S: Simd>(s: S, x: &[f32], out: &mut [f32]) {
+pub(crate) fn column_sums<S: Simd>(s: S, x: &[f32], out: &mut [f32], is_added: bool) {
     let width = out.len().max(1);
     let (whole, rest) = S::chunks_mut(out);
     let done = whole.len() * S::LANES;
     for (c, to) in whole.iter_mut().enumerate() {
-        let mut sum = s.splat(0.0);
+        let mut sum = if is_added { s.load(to) } else { s.splat(0.0) };
         for row in x.chunks(width) {
             if let Some(from) = S::chunks(row).0.get(c) {
                 sum = s.add(sum, s.load(from));
@@ -127,7 +127,7 @@ pub(crate) fn column_sums<S: Simd>(s: S, x: &[f32], out: &mut [f32]) {
         s.store(sum, to);
     }
     if !rest.is_empty() {
-        let mut sum = s.splat(0.0);
+        let mut sum = if is_added { s.load_partial(rest) } else { s.splat(0.0) };
         for row in x.chunks(width) {
             sum = s.add(sum, s.load_partial(row.get(done..).unwrap_or_default()));
         }

@@ -230,7 +230,7 @@ fn backward_stages<S: Simd>(
         let (dy, _) = cut(dy, batch * stage.outputs);
         if let Some(dense) = stage.dense {
             let (_, dparams) = cut(grads, stage.params);
-            dense::param_gradient(s, dense, x, dy, cut(dparams, dense.param_len()).0, buffers.products);
+            dense::param_gradient(s, dense, x, dy, cut(dparams, dense.param_len()).0, false, buffers.products);
         }
         if let Some(before) = before {
             let (dx, _) = cut(dx, batch * before.outputs);

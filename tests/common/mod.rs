@@ -26,6 +26,10 @@ pub(crate) fn on_every_level(check: impl Fn(Level)) {
     }
 }
 
+pub(crate) fn bits(xs: &[f32]) -> Vec<u32> {
+    xs.iter().map(|x| x.to_bits()).collect()
+}
+
 /// One golden case.
 pub(crate) struct Case {
     value: Value,
