@@ -1,0 +1,123 @@
+//! What losses over rows share: class indices with weights, of which some may not count, and the sum of the losses.
+
+use super::Reduction;
+use crate::error::{Error, Result};
+use crate::kernel::Sum;
+use crate::shape::check_len;
+use core::slice::IterMut;
+
+/// A class for each row.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    pub(crate) labels: &'a [i32],
+    pub(crate) classes: usize,
+    /// The weight of each class, 1 where there is none.
+    pub(crate) weight: Option<&'a [f32]>,
+    /// The label of the rows that do not count.
+    pub(crate) ignored: Option<i32>,
+}
+
+impl<'a> Labels<'a> {
+    /// Labels that all count alike.
+    pub(crate) const fn plain(labels: &'a [i32], classes: usize) -> Self {
+        Self { labels, classes, weight: None, ignored: None }
+    }
+
+    /// The weights must be one for each class, and the labels classes, unless they are ignored.
+    pub(crate) fn check(self) -> Result<()> {
+        check_weight(self.weight, self.classes)?;
+        let is_bad = |&label: &i32| self.class(label).is_some_and(|class| class >= self.classes);
+        match self.labels.iter().position(is_bad) {
+            None => Ok(()),
+            Some(index) => {
+                let found = self.labels.get(index).copied().unwrap_or_default();
+                Err(Error::Label { argument: "labels", index, classes: self.classes, found })
+            }
+        }
+    }
+
+    /// The class of a label, none if it is ignored. What is no class is larger than all of them.
+    #[inline(always)]
+    pub(crate) fn class(self, label: i32) -> Option<usize> {
+        if self.ignored == Some(label) { None } else { Some(usize::try_from(label).unwrap_or(usize::MAX)) }
+    }
+
+    /// The weight of a class.
+    #[inline(always)]
+    pub(crate) fn weight(self, class: usize) -> f32 {
+        self.weight.map_or(1.0, |weight| weight.get(class).copied().unwrap_or_default())
+    }
+
+    /// What the loss is divided by, where the mean is the sum of the weights of the rows that count; and where the
+    /// rows' losses go.
+    pub(crate) fn reduce<'r>(self, reduction: Reduction<'r>) -> Result<(f32, Option<&'r mut [f32]>)> {
+        let is_mean = matches!(reduction, Reduction::Mean);
+        let (divisor, each) = reduction.check(self.labels.len())?;
+        Ok((if is_mean { self.total_weight() } else { divisor }, each))
+    }
+
+    fn total_weight(self) -> f32 {
+        let kept = self.labels.iter().filter_map(|&label| self.class(label));
+        if self.weight.is_none() {
+            return kept.count() as f32;
+        }
+        let mut total = Sum::default();
+        for class in kept {
+            total.add(self.weight(class));
+        }
+        total.value()
+    }
+}
+
+/// Every label must be in `0..classes`.
+pub(crate) fn check_labels(labels: &[i32], classes: usize) -> Result<()> {
+    Labels::plain(labels, classes).check()
+}
+
+/// Weights, where there are any, must be one for each class.
+pub(super) fn check_weight(weight: Option<&[f32]>, classes: usize) -> Result<()> {
+    weight.map_or(Ok(()), |weight| check_len("weight", weight, classes, 1))
+}
+
+/// A gradient, where asked for, must have the length of what it is the gradient of.
+pub(super) fn check_gradient(argument: &'static str, gradient: Option<&[f32]>, len: usize) -> Result<()> {
+    gradient.map_or(Ok(()), |gradient| check_len(argument, gradient, len, 1))
+}
+
+/// `weight * loss`, where a weight of 0 counts for nothing whatever it is the weight of, but NaN.
+#[inline(always)]
+pub(super) fn weighted(weight: f32, loss: f32) -> f32 {
+    if weight == 0.0 && !loss.is_nan() { 0.0 } else { weight * loss }
+}
+
+/// `sum / divisor`: NaN of nothing, and of weights that add up to 0.
+pub(super) fn mean(sum: f32, divisor: f32) -> f32 {
+    if divisor == 0.0 { f32::NAN } else { sum / divisor }
+}
+
+/// The losses of the rows, in order: their sum, and where each of them goes.
+pub(super) struct Losses<'a> {
+    total: Sum,
+    each: IterMut<'a, f32>,
+}
+
+impl<'a> Losses<'a> {
+    #[inline(always)]
+    pub(super) fn new(each: Option<&'a mut [f32]>) -> Self {
+        Self { total: Sum::default(), each: each.unwrap_or_default().iter_mut() }
+    }
+
+    /// The loss of the next row.
+    #[inline(always)]
+    pub(super) fn add(&mut self, loss: f32) {
+        self.total.add(loss);
+        if let Some(to) = self.each.next() {
+            *to = loss;
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn sum(&self) -> f32 {
+        self.total.value()
+    }
+}

@@ -1,0 +1,136 @@
+//! A yes or no for each class of a row, by its logit.
+//!
+//! `-ln sigmoid(x) = max(-x, 0) + ln(1 + e^-|x|)`, and `-ln(1 - sigmoid(x))` the same with `max(x, 0)`: one exponential
+//! and one logarithm for both, nothing overflows, and each keeps its digits where it is small.
+
+use super::Reduction;
+use super::labels::{Losses, check_gradient, check_weight, mean};
+use crate::error::Result;
+use crate::kernel::{map_reduce, total};
+use crate::math::{exp, ln_1p};
+use crate::shape::{check_len, check_rows};
+use crate::simd::Simd;
+use crate::{dispatch, simd};
+
+/// Options of [`multilabel_soft_margin`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MultilabelSoftMargin<'a> {
+    /// Number of classes: the length of a row of logits, and of one of targets.
+    pub classes: usize,
+    /// A weight for each class; by default all count alike.
+    pub weight: Option<&'a [f32]>,
+}
+
+impl MultilabelSoftMargin<'_> {
+    /// PyTorch's defaults for rows of `classes` logits.
+    #[must_use]
+    pub const fn new(classes: usize) -> Self {
+        Self { classes, weight: None }
+    }
+}
+
+/// Binary cross-entropy with logits of each class, the mean over the classes of a row:
+/// `-1 / classes * sum of weight[c] * (y[c] * ln sigmoid(x[c]) + (1 - y[c]) * ln sigmoid(-x[c]))`, reduced over the rows.
+///
+/// `logits` and `targets` hold rows of [`classes`](MultilabelSoftMargin::classes); a target is 1 for yes, 0 for no, or
+/// anything else. The mean is divided by the number of rows, whatever the weights. *Writes* the gradient for the logits
+/// to `dlogits` where given: `weight[c] / classes * (sigmoid(x[c]) - y[c])`, divided as the loss is.
+///
+/// As [`torch.nn.MultiLabelSoftMarginLoss`](https://pytorch.org/docs/stable/generated/torch.nn.MultiLabelSoftMarginLoss.html):
+/// an infinite logit on the wrong side gives `inf`, NaN gives NaN, no rows give 0, or NaN for the mean. Better than PyTorch
+/// at an infinite logit on the right side, which is 0 and not NaN.
+///
+/// # Errors
+/// [`Error`](crate::Error) where `logits` are not whole rows or another slice does not fit; nothing is written.
+///
+/// ```
+/// use flatgrad::loss::{MultilabelSoftMargin, Reduction, multilabel_soft_margin};
+///
+/// let (x, y, mut dx) = ([0.0, 0.0, f32::INFINITY, -1.0], [1.0, 0.0, 1.0, 0.0], [7.0; 4]);
+/// let loss = multilabel_soft_margin(&x, &y, MultilabelSoftMargin::new(4), Reduction::Mean, Some(&mut dx))?;
+/// assert!((loss - (2.0 * 0.693_147 + 0.313_262) / 4.0).abs() < 1e-6);
+/// assert_eq!(dx[..3], [-0.125, 0.125, 0.0]);
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+pub fn multilabel_soft_margin(
+    logits: &[f32],
+    targets: &[f32],
+    options: MultilabelSoftMargin<'_>,
+    reduction: Reduction<'_>,
+    dlogits: Option<&mut [f32]>,
+) -> Result<f32> {
+    let rows = check_rows("logits", logits, options.classes)?;
+    check_len("targets", targets, rows, options.classes)?;
+    check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
+    check_weight(options.weight, options.classes)?;
+    let (divisor, each) = reduction.check(rows)?;
+    let sum = dispatch!(simd::level(), s => logistic_rows(s, logits, targets, options, divisor, each, dlogits));
+    Ok(mean(sum, divisor))
+}
+
+/// The sum of the rows' losses. *Writes* them to `each` and their gradient divided by `divisor` to `dlogits`.
+#[inline(always)]
+fn logistic_rows<S: Simd>(
+    s: S,
+    logits: &[f32],
+    targets: &[f32],
+    options: MultilabelSoftMargin,
+    divisor: f32,
+    each: Option<&mut [f32]>,
+    mut dlogits: Option<&mut [f32]>,
+) -> f32 {
+    let columns = options.classes.max(1);
+    let mut losses = Losses::new(each);
+    for (row, (x, y)) in logits.chunks(columns).zip(targets.chunks(columns)).enumerate() {
+        let factor = 1.0 / columns as f32 / divisor;
+        let sum = match dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row)) {
+            Some(dx) => logistic_row(s, x, y, options.weight, [dx], factor),
+            None => logistic_row(s, x, y, options.weight, [], factor),
+        };
+        losses.add(sum / columns as f32);
+    }
+    losses.sum()
+}
+
+/// The sum of a row's losses. *Writes* `factor` times their gradient to `dx`.
+#[inline(never)]
+fn logistic_row<S: Simd, const O: usize>(
+    s: S,
+    x: &[f32],
+    y: &[f32],
+    weight: Option<&[f32]>,
+    dx: [&mut [f32]; O],
+    factor: f32,
+) -> f32 {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            let (zero, one, factor) = (s.splat(0.0), s.splat(1.0), s.splat(factor));
+            let has_weight = s.lt(zero, s.splat(f32::from(u8::from(weight.is_some()))));
+            let [sum] = map_reduce(
+                s,
+                dx,
+                [x, y, weight.unwrap_or(x)],
+                [s.wide(zero)],
+                #[inline(always)]
+                |_, [x, y, w], [sum]| {
+                    let w = s.select(has_weight, w, one);
+                    let (yes, no) = (s.mul(w, y), s.mul(w, s.sub(one, y)));
+                    let e = exp(s, s.neg(s.abs(x)));
+                    let near = ln_1p(s, e);
+                    // What infinity has no part in is not NaN: both parts count `near`, each its side of 0.
+                    let (side, far) = (s.select(s.lt(x, zero), yes, no), s.abs(x));
+                    let far = s.select(s.eq(side, zero), zero, s.mul(side, far));
+                    let loss = s.mul_add(w, near, far);
+                    let (large, small) = (s.div(one, s.add(one, e)), s.div(e, s.add(one, e)));
+                    let negative = s.lt(x, zero);
+                    let (up, down) = (s.select(negative, small, large), s.select(negative, large, small));
+                    let slope = s.sub(s.mul(no, up), s.mul(yes, down));
+                    ([s.mul(slope, factor); O], [s.add(sum, loss)])
+                },
+            );
+            total(s, sum)
+        },
+    )
+}
