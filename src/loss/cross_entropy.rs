@@ -93,10 +93,10 @@ pub fn cross_entropy(
     check_len("logits", logits, labels.len(), options.classes)?;
     check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
     options.check_smoothing()?;
-    let labels = options.labels(labels);
+    let mut labels = options.labels(labels);
     labels.check()?;
     let (divisor, each) = labels.reduce(reduction)?;
-    let targets = Targets::labels(labels, options.label_smoothing);
+    let targets = &Targets::labels(labels, options.label_smoothing);
     let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
     Ok(mean(sum, divisor))
 }
@@ -141,7 +141,7 @@ pub fn cross_entropy_probabilities(
     options.check_smoothing()?;
     check_weight(weight, classes)?;
     let (divisor, each) = reduction.check(rows)?;
-    let targets = Targets::probabilities(probabilities, rows, classes, weight, label_smoothing);
+    let targets = &Targets::probabilities(probabilities, rows, classes, weight, label_smoothing);
     let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
     Ok(mean(sum, divisor))
 }

@@ -6,7 +6,7 @@
 
 use super::labels::{Labels, Losses, weighted};
 use crate::kernel::{Exponent, Rows, Sums, Then, each_row, group_rows, map, map_reduce, total};
-use crate::simd::{Simd, VIRTUAL_LANES};
+use crate::simd::Simd;
 
 /// What the rows should be.
 #[derive(Clone, Copy)]
@@ -94,12 +94,13 @@ impl<'a> Spread<'a> {
 
 /// The sum of the rows' losses. *Writes* them to `each` and their gradient divided by `divisor` to `dlogits`.
 ///
-/// Out of line: the losses and the nets share it.
+/// Out of line: the losses and the nets share it. The targets come by reference: copied from call to call, half a dozen
+/// words take as long as a row.
 #[inline(never)]
 pub(crate) fn cross_entropy_rows<S: Simd>(
     s: S,
     logits: &[f32],
-    targets: Targets,
+    targets: &Targets,
     divisor: f32,
     each: Option<&mut [f32]>,
     dlogits: Option<&mut [f32]>,
@@ -114,47 +115,48 @@ pub(crate) fn cross_entropy_rows<S: Simd>(
 fn rows_inline<S: Simd>(
     s: S,
     logits: &[f32],
-    targets: Targets,
+    targets: &Targets,
     divisor: f32,
     each: Option<&mut [f32]>,
     mut dlogits: Option<&mut [f32]>,
 ) -> f32 {
-    let classes = targets.labels.classes;
+    let (targets, classes, is_spread) = (*targets, targets.labels.classes, targets.is_spread());
     let (count, factor) = (group_rows(classes), if divisor == 0.0 { f32::NAN } else { 1.0 / divisor });
     let mut losses = Losses::new(each);
     for first in (0..targets.rows).step_by(count) {
         let (start, rows) = (first * classes, count.min(targets.rows - first));
         let x = logits.get(start..).unwrap_or_default();
         let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
-        let mut shares = [0.0; VIRTUAL_LANES];
-        for (i, share) in shares.iter_mut().enumerate().take(rows) {
-            if let Some((_, weight)) = targets.class(first + i) {
-                *share = weight * factor;
-            }
-        }
+        let labels = targets.labels.part(first, rows);
+        let shares = if labels.is_plain() { None } else { Some(labels.shares(factor)) };
         // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
         let (part, then) = match dx.as_deref_mut() {
-            Some(dx) if targets.is_spread() => (Rows::InTo(x, dx), Then::Share(1.0)),
-            Some(dx) => (Rows::InTo(x, dx), Then::Shares(&shares, 1.0)),
+            Some(dx) if is_spread => (Rows::InTo(x, dx), Then::Share(1.0)),
+            Some(dx) => {
+                (Rows::InTo(x, dx), shares.as_ref().map_or(Then::Share(factor), |each| Then::Shares(each, 1.0)))
+            }
             None => (Rows::In(x), Then::Sum),
         };
         let mut sums = Sums::NONE;
         each_row(s, Exponent::PLAIN, part, (rows, classes), then, Some(&mut sums));
         let ln = sums.ln(s);
-        for i in 0..rows {
-            let start = i * classes;
-            let mut dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(start..start + classes));
-            let x = x.get(start..start + classes).unwrap_or_default();
-            losses.add(if targets.is_spread() {
-                spread_row(s, x, targets.spread(first + i), [sums.max[i], ln[i]], factor, dx)
-            } else if let Some((class, weight)) = targets.class(first + i) {
-                if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(class)) {
-                    *dx -= shares[i];
-                }
-                weighted(weight, ln[i] - (x.get(class).copied().unwrap_or_default() - sums.max[i]))
-            } else {
-                0.0
-            });
+        if is_spread {
+            for i in 0..rows {
+                let row = i * classes..(i + 1) * classes;
+                let dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(row.clone()));
+                let x = x.get(row).unwrap_or_default();
+                losses.add(spread_row(s, x, targets.spread(first + i), [sums.max[i], ln[i]], factor, dx));
+            }
+            continue;
+        }
+        for (i, &label) in labels.labels.iter().enumerate() {
+            // Of an ignored row, some element loses its share, which is 0.
+            let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
+            let loss = ln[i] - (x.get(at).copied().unwrap_or_default() - sums.max[i]);
+            if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
+                *dx -= shares.map_or(factor, |shares| shares[i]);
+            }
+            losses.add(if shares.is_none() { loss } else { labels.weighted(label, loss) });
         }
     }
     losses.sum()

@@ -4,6 +4,7 @@ use super::Reduction;
 use crate::error::{Error, Result};
 use crate::kernel::Sum;
 use crate::shape::check_len;
+use crate::simd::VIRTUAL_LANES;
 use core::slice::IterMut;
 
 /// A class for each row.
@@ -48,21 +49,50 @@ impl<'a> Labels<'a> {
         self.weight.map_or(1.0, |weight| weight.get(class).copied().unwrap_or_default())
     }
 
+    /// Those of `len` rows from `first` on.
+    #[inline(always)]
+    pub(super) fn part(self, first: usize, len: usize) -> Self {
+        let labels = self.labels.get(first..).and_then(|labels| labels.get(..len)).unwrap_or_default();
+        Self { labels, ..self }
+    }
+
+    /// What a row's loss counts: nothing if its label is ignored, whatever it is.
+    pub(super) fn weighted(self, label: i32, loss: f32) -> f32 {
+        self.class(label).map_or(0.0, |class| weighted(self.weight(class), loss))
+    }
+
+    /// Whether all rows count alike, as far as can be seen without looking at them.
+    #[inline(always)]
+    pub(super) fn is_plain(self) -> bool {
+        self.weight.is_none() && self.ignored.is_none()
+    }
+
+    /// `factor` times the weight of each of up to 16 rows, 0 of those that are ignored.
+    #[inline(always)]
+    pub(super) fn shares(self, factor: f32) -> [f32; VIRTUAL_LANES] {
+        let mut shares = [0.0; VIRTUAL_LANES];
+        for (share, &label) in shares.iter_mut().zip(self.labels) {
+            *share = self.class(label).map_or(0.0, |class| self.weight(class) * factor);
+        }
+        shares
+    }
+
     /// What the loss is divided by, where the mean is the sum of the weights of the rows that count; and where the
-    /// rows' losses go.
-    pub(crate) fn reduce<'r>(self, reduction: Reduction<'r>) -> Result<(f32, Option<&'r mut [f32]>)> {
+    /// rows' losses go. Labels of which none is ignored forget that they could be.
+    pub(super) fn reduce<'r>(&mut self, reduction: Reduction<'r>) -> Result<(f32, Option<&'r mut [f32]>)> {
         let is_mean = matches!(reduction, Reduction::Mean);
         let (divisor, each) = reduction.check(self.labels.len())?;
-        Ok((if is_mean { self.total_weight() } else { divisor }, each))
+        let kept = self.labels.iter().filter(|label| self.ignored != Some(**label)).count();
+        if kept == self.labels.len() {
+            self.ignored = None;
+        }
+        let all = if self.weight.is_some() { self.total_weight() } else { kept as f32 };
+        Ok((if is_mean { all } else { divisor }, each))
     }
 
     fn total_weight(self) -> f32 {
-        let kept = self.labels.iter().filter_map(|&label| self.class(label));
-        if self.weight.is_none() {
-            return kept.count() as f32;
-        }
         let mut total = Sum::default();
-        for class in kept {
+        for class in self.labels.iter().filter_map(|&label| self.class(label)) {
             total.add(self.weight(class));
         }
         total.value()

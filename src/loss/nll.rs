@@ -1,7 +1,7 @@
 //! Negative log-likelihood of log-probabilities: one element of each row.
 
 use super::Reduction;
-use super::labels::{Labels, Losses, check_gradient, mean, weighted};
+use super::labels::{Labels, Losses, check_gradient, mean};
 use crate::error::Result;
 use crate::shape::check_len;
 
@@ -67,7 +67,7 @@ pub fn nll(
     let Nll { classes, weight, ignore_index } = options;
     check_len("log_probs", log_probs, labels.len(), classes)?;
     check_gradient("dlog_probs", dlog_probs.as_deref(), log_probs.len())?;
-    let labels = Labels { labels, classes, weight, ignored: Some(ignore_index) };
+    let mut labels = Labels { labels, classes, weight, ignored: Some(ignore_index) };
     labels.check()?;
     let (divisor, each) = labels.reduce(reduction)?;
     if let Some(dx) = &mut dlog_probs {
@@ -75,14 +75,11 @@ pub fn nll(
     }
     let mut losses = Losses::new(each);
     for (row, &label) in labels.labels.iter().enumerate() {
-        let Some(class) = labels.class(label) else {
-            losses.add(0.0);
-            continue;
-        };
-        let (at, weight) = (row * classes + class, labels.weight(class));
-        losses.add(weighted(weight, -log_probs.get(at).copied().unwrap_or_default()));
+        let class = labels.class(label).unwrap_or_default();
+        let at = row * classes + class;
+        losses.add(labels.weighted(label, -log_probs.get(at).copied().unwrap_or_default()));
         if let Some(dx) = dlog_probs.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
-            *dx = -weight / divisor;
+            *dx = labels.class(label).map_or(0.0, |class| -labels.weight(class) / divisor);
         }
     }
     Ok(mean(losses.sum(), divisor))

@@ -287,7 +287,7 @@ pub(super) fn loss_and_grad<S: Simd>(
     let rows = batch as f32;
     forward_train(s, net, params, x, batch, &mut buffers);
     let Some((stage, [logits, saved], dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
-    let targets = Targets::labels(Labels::plain(labels, stage.outputs), 0.0);
+    let targets = &Targets::labels(Labels::plain(labels, stage.outputs), 0.0);
     let sum = cross_entropy_rows(s, logits, targets, rows, None, Some(&mut *dlogits));
     if let Some(activation) = stage.activation {
         activation.apply_gradient(s, saved, dlogits);
