@@ -52,10 +52,13 @@ fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
 }
 
-/// A loss of logits with what else it takes: in f32, and its formula for one row in `f64`.
+/// A function of logits, with what else it takes.
+type Run<'a> = dyn Fn(&[f32], Reduction, Option<&mut [f32]>) -> Result<f32, Error> + 'a;
+
+/// A loss, and its formula for one row in `f64`.
 struct Loss<'a> {
     name: &'static str,
-    run: &'a dyn Fn(&[f32], Reduction, Option<&mut [f32]>) -> Result<f32, Error>,
+    run: &'a Run<'a>,
     row: &'a dyn Fn(usize, &[f64]) -> f64,
 }
 
@@ -162,7 +165,11 @@ fn margins() {
                 let y = y[row] as usize;
                 let hinge = |(c, x_c): (usize, &f64)| {
                     let z = (wide(margin) - x[y] + x_c).max(0.0);
-                    if c == y { 0.0 } else { z.powi(p as i32) }
+                    match p {
+                        _ if c == y => 0.0,
+                        1 => z,
+                        _ => z * z,
+                    }
                 };
                 wide(w[y]) * x.iter().enumerate().map(hinge).sum::<f64>() / classes as f64
             };
@@ -172,7 +179,8 @@ fn margins() {
         // Up to three labels a row, one of them twice, then what must not be read.
         let mut lists = vec![i32::MAX; rows * classes];
         for (row, list) in lists.chunks_mut(classes).enumerate() {
-            let some = [y[row], ((y[row] as usize + classes / 2) % classes) as i32, y[row], -1];
+            let other = (y[row] as usize + classes / 2) % classes;
+            let some = [y[row], i32::try_from(other).expect("small"), y[row], -1];
             list.iter_mut().zip(some).for_each(|(to, label)| *to = label);
         }
         let row = |row: usize, x: &[f64]| {
@@ -330,8 +338,12 @@ fn errors_write_nothing() {
     let (x, y) = ([1.0; 6], [0, 1]);
     let (mut dx, mut each) = ([7.0; 6], [7.0; 2]);
     let name = |result: Result<f32, Error>| match result {
-        Err(Error::Length { argument, .. } | Error::Rows { argument, .. }) => argument,
-        Err(Error::Label { argument, .. } | Error::Value { argument, .. }) => argument,
+        Err(
+            Error::Length { argument, .. }
+            | Error::Rows { argument, .. }
+            | Error::Label { argument, .. }
+            | Error::Value { argument, .. },
+        ) => argument,
         other => panic!("{other:?}"),
     };
     let ce = CrossEntropy::new(3);

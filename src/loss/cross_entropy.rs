@@ -34,7 +34,7 @@ impl<'a> CrossEntropy<'a> {
 
     fn labels(self, labels: &'a [i32]) -> Labels<'a> {
         let Self { classes, weight, ignore_index, .. } = self;
-        Labels { labels, classes, weight, ignored: Some(ignore_index) }
+        Labels { rows: labels, classes, weight, ignored: Some(ignore_index) }
     }
 
     fn check_smoothing(self) -> Result<()> {

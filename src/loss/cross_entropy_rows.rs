@@ -22,7 +22,7 @@ pub(crate) struct Targets<'a> {
 impl<'a> Targets<'a> {
     /// Classes. Of each row, `smoothing` is spread over all of them.
     pub(crate) const fn labels(labels: Labels<'a>, smoothing: f32) -> Self {
-        Self { labels, probabilities: None, rows: labels.labels.len(), smoothing }
+        Self { labels, probabilities: None, rows: labels.rows.len(), smoothing }
     }
 
     /// Probabilities. Of each row, `smoothing` is spread evenly.
@@ -46,7 +46,7 @@ impl<'a> Targets<'a> {
     /// The class of a row, if it has one, with the weight that it has there.
     #[inline(always)]
     fn class(self, row: usize) -> Option<(usize, f32)> {
-        let class = self.labels.labels.get(row).and_then(|&label| self.labels.class(label))?;
+        let class = self.labels.rows.get(row).and_then(|&label| self.labels.class(label))?;
         Some((class, self.labels.weight(class)))
     }
 
@@ -128,13 +128,12 @@ fn rows_inline<S: Simd>(
         let x = logits.get(start..).unwrap_or_default();
         let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
         let labels = targets.labels.part(first, rows);
-        let shares = if labels.is_plain() { None } else { Some(labels.shares(factor)) };
+        let (is_plain, shares) = (labels.is_plain(), labels.shares(factor));
         // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
         let (part, then) = match dx.as_deref_mut() {
             Some(dx) if is_spread => (Rows::InTo(x, dx), Then::Share(1.0)),
-            Some(dx) => {
-                (Rows::InTo(x, dx), shares.as_ref().map_or(Then::Share(factor), |each| Then::Shares(each, 1.0)))
-            }
+            Some(dx) if is_plain => (Rows::InTo(x, dx), Then::Share(factor)),
+            Some(dx) => (Rows::InTo(x, dx), Then::Shares(&shares, 1.0)),
             None => (Rows::In(x), Then::Sum),
         };
         let mut sums = Sums::NONE;
@@ -149,14 +148,14 @@ fn rows_inline<S: Simd>(
             }
             continue;
         }
-        for (i, &label) in labels.labels.iter().enumerate() {
+        for (i, &label) in labels.rows.iter().enumerate() {
             // Of an ignored row, some element loses its share, which is 0.
             let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
             let loss = ln[i] - (x.get(at).copied().unwrap_or_default() - sums.max[i]);
             if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
-                *dx -= shares.map_or(factor, |shares| shares[i]);
+                *dx -= shares[i];
             }
-            losses.add(if shares.is_none() { loss } else { labels.weighted(label, loss) });
+            losses.add(if is_plain { loss } else { labels.weighted(label, loss) });
         }
     }
     losses.sum()

@@ -81,10 +81,13 @@ enum Way {
 }
 
 impl<'a> States<'a> {
-    fn new<S: Simd>(_: S, sequence: &Sequence, scratch: &mut &'a mut [f32]) -> Self {
+    /// Its rows, and what is left of the scratch.
+    fn new<S: Simd>(_: S, sequence: &Sequence, scratch: &'a mut [f32]) -> (Self, &'a mut [f32]) {
         let count = sequence.states();
         let row = count + LONGEST;
-        let (now, skip, emission) = (take(scratch, row + 4), take(scratch, row + 4), take(scratch, row));
+        let (now, rest) = split(scratch, row + 4);
+        let (skip, rest) = split(rest, row + 4);
+        let (emission, rest) = split(rest, row);
         skip.fill(NEVER);
         for (i, pair) in sequence.labels.windows(2).enumerate() {
             // State 2 i + 3 is that of the second label.
@@ -95,7 +98,7 @@ impl<'a> States<'a> {
             }
         }
         now.fill(NEVER);
-        Self { count, padded: count.next_multiple_of(S::Long::LANES), now, skip, emission }
+        (Self { count, padded: count.next_multiple_of(S::Long::LANES), now, skip, emission }, rest)
     }
 
     /// `now = before + emission - shift`; the largest of them.
@@ -136,22 +139,19 @@ impl<'a> States<'a> {
             out.get_mut(..self.padded).unwrap_or_default(),
             [now(2), now(one), now(two), skip],
             #[inline(always)]
-            |s, x| add_paths(s, x),
+            |s, [a, b, c, skip]| add_paths(s, [a, b, s.add(c, skip)]),
         );
     }
 }
 
-/// The first `len` of the scratch, which keeps the rest.
-fn take<'a>(scratch: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
-    let (part, rest) = core::mem::take(scratch).split_at_mut_checked(len).unwrap_or_default();
-    *scratch = rest;
-    part
+/// The first `len` of the scratch and the rest.
+fn split(scratch: &mut [f32], len: usize) -> (&mut [f32], &mut [f32]) {
+    scratch.split_at_mut_checked(len).unwrap_or_default()
 }
 
-/// `ln(e^a + e^b + e^(c + skip))`, where none is NaN or `inf`; `-inf` of `-inf` alone.
+/// `ln(e^a + e^b + e^c)`, where none is NaN or `inf`; `-inf` of `-inf` alone.
 #[inline(always)]
-fn add_paths<L: Lanes>(s: L, [a, b, c, skip]: [L::F32; 4]) -> L::F32 {
-    let c = s.add(c, skip);
+fn add_paths<L: Lanes>(s: L, [a, b, c]: [L::F32; 3]) -> L::F32 {
     let (large, small) = (s.max(a, b), s.min(a, b));
     let (max, middle) = (s.max(large, c), s.min(large, c));
     // Of the largest nothing is computed: it is e^0. One that is -inf is not subtracted from itself.
@@ -166,15 +166,13 @@ pub(super) fn sequence<S: Simd>(s: S, sequence: Sequence, dx: Option<&mut [f32]>
     s.vectorize(
         #[inline(always)]
         move || {
-            let mut rest = scratch;
-            let mut states = States::new(s, &sequence, &mut rest);
-            let last = take(&mut rest, states.count + LONGEST);
-            let alphas = rest;
+            let (mut states, rest) = States::new(s, &sequence, scratch);
+            let (beta, alphas) = split(rest, states.count + LONGEST);
             let loss = forth(s, &sequence, &mut states, alphas, dx.is_some());
             let loss = if loss == f32::INFINITY && sequence.zero_infinity { None } else { Some(loss) };
             if let Some(dx) = dx {
                 if loss.is_some_and(f32::is_finite) {
-                    back(s, &sequence, &mut states, alphas, last);
+                    back(s, &sequence, &mut states, alphas, beta);
                 }
                 for (step, row) in dx.chunks_mut(sequence.stride.max(1)).enumerate() {
                     let row = row.get_mut(..sequence.classes).unwrap_or_default();
@@ -221,8 +219,7 @@ fn forth<S: Simd>(s: S, sequence: &Sequence, states: &mut States, alphas: &mut [
     }
     // A path ends in the last label or the blank behind it.
     let end = |i: usize| s.splat(states.now.get(states.count + i).copied().unwrap_or(NEVER));
-    let never = s.splat(NEVER);
-    let ends = add_paths(s, [end(0), end(1), never, never]);
+    let ends = add_paths(s, [end(0), end(1), s.splat(NEVER)]);
     let [ends, ..] = s.to_lanes(s.wide(ends));
     shifts.add(ends);
     -shifts.value()

@@ -10,7 +10,7 @@ use core::slice::IterMut;
 /// A class for each row.
 #[derive(Clone, Copy)]
 pub(crate) struct Labels<'a> {
-    pub(crate) labels: &'a [i32],
+    pub(crate) rows: &'a [i32],
     pub(crate) classes: usize,
     /// The weight of each class, 1 where there is none.
     pub(crate) weight: Option<&'a [f32]>,
@@ -20,18 +20,24 @@ pub(crate) struct Labels<'a> {
 
 impl<'a> Labels<'a> {
     /// Labels that all count alike.
-    pub(crate) const fn plain(labels: &'a [i32], classes: usize) -> Self {
-        Self { labels, classes, weight: None, ignored: None }
+    pub(crate) const fn plain(rows: &'a [i32], classes: usize) -> Self {
+        Self { rows, classes, weight: None, ignored: None }
     }
 
     /// The weights must be one for each class, and the labels classes, unless they are ignored.
     pub(crate) fn check(self) -> Result<()> {
         check_weight(self.weight, self.classes)?;
+        // A loop without a way out is made of registers; which one is bad is looked for only if one is.
+        let most = i32::try_from(self.classes).unwrap_or(i32::MAX);
+        let is_odd = |label: i32| (label < 0 || label >= most) && self.ignored != Some(label);
+        if !self.rows.iter().fold(false, |odd, &label| odd | is_odd(label)) {
+            return Ok(());
+        }
         let is_bad = |&label: &i32| self.class(label).is_some_and(|class| class >= self.classes);
-        match self.labels.iter().position(is_bad) {
+        match self.rows.iter().position(is_bad) {
             None => Ok(()),
             Some(index) => {
-                let found = self.labels.get(index).copied().unwrap_or_default();
+                let found = self.rows.get(index).copied().unwrap_or_default();
                 Err(Error::Label { argument: "labels", index, classes: self.classes, found })
             }
         }
@@ -52,11 +58,12 @@ impl<'a> Labels<'a> {
     /// Those of `len` rows from `first` on.
     #[inline(always)]
     pub(super) fn part(self, first: usize, len: usize) -> Self {
-        let labels = self.labels.get(first..).and_then(|labels| labels.get(..len)).unwrap_or_default();
-        Self { labels, ..self }
+        let rows = self.rows.get(first..).and_then(|rows| rows.get(..len)).unwrap_or_default();
+        Self { rows, ..self }
     }
 
     /// What a row's loss counts: nothing if its label is ignored, whatever it is.
+    #[inline(always)]
     pub(super) fn weighted(self, label: i32, loss: f32) -> f32 {
         self.class(label).map_or(0.0, |class| weighted(self.weight(class), loss))
     }
@@ -70,9 +77,11 @@ impl<'a> Labels<'a> {
     /// `factor` times the weight of each of up to 16 rows, 0 of those that are ignored.
     #[inline(always)]
     pub(super) fn shares(self, factor: f32) -> [f32; VIRTUAL_LANES] {
-        let mut shares = [0.0; VIRTUAL_LANES];
-        for (share, &label) in shares.iter_mut().zip(self.labels) {
-            *share = self.class(label).map_or(0.0, |class| self.weight(class) * factor);
+        let mut shares = [factor; VIRTUAL_LANES];
+        if !self.is_plain() {
+            for (share, &label) in shares.iter_mut().zip(self.rows) {
+                *share = self.class(label).map_or(0.0, |class| self.weight(class) * factor);
+            }
         }
         shares
     }
@@ -81,9 +90,9 @@ impl<'a> Labels<'a> {
     /// rows' losses go. Labels of which none is ignored forget that they could be.
     pub(super) fn reduce<'r>(&mut self, reduction: Reduction<'r>) -> Result<(f32, Option<&'r mut [f32]>)> {
         let is_mean = matches!(reduction, Reduction::Mean);
-        let (divisor, each) = reduction.check(self.labels.len())?;
-        let kept = self.labels.iter().filter(|label| self.ignored != Some(**label)).count();
-        if kept == self.labels.len() {
+        let (divisor, each) = reduction.check(self.rows.len())?;
+        let kept = self.rows.iter().filter(|label| self.ignored != Some(**label)).count();
+        if kept == self.rows.len() {
             self.ignored = None;
         }
         let all = if self.weight.is_some() { self.total_weight() } else { kept as f32 };
@@ -92,7 +101,7 @@ impl<'a> Labels<'a> {
 
     fn total_weight(self) -> f32 {
         let mut total = Sum::default();
-        for class in self.labels.iter().filter_map(|&label| self.class(label)) {
+        for class in self.rows.iter().filter_map(|&label| self.class(label)) {
             total.add(self.weight(class));
         }
         total.value()

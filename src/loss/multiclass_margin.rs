@@ -173,7 +173,7 @@ fn hinge_rows<S: Simd>(
     let Hinge { targets, width, divisor, .. } = hinge;
     let mut losses = Losses::new(each);
     let (columns, mut unseen) = (targets.classes.max(1), [0.0; BLOCK]);
-    for (row, (x, labels)) in scores.chunks(columns).zip(targets.labels.chunks(width.max(1))).enumerate() {
+    for (row, (x, labels)) in scores.chunks(columns).zip(targets.rows.chunks(width.max(1))).enumerate() {
         let labels = listed(labels);
         let mut dx = dscores.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
         // Where lists are long, weights are one.

@@ -67,14 +67,14 @@ pub fn nll(
     let Nll { classes, weight, ignore_index } = options;
     check_len("log_probs", log_probs, labels.len(), classes)?;
     check_gradient("dlog_probs", dlog_probs.as_deref(), log_probs.len())?;
-    let mut labels = Labels { labels, classes, weight, ignored: Some(ignore_index) };
+    let mut labels = Labels { rows: labels, classes, weight, ignored: Some(ignore_index) };
     labels.check()?;
     let (divisor, each) = labels.reduce(reduction)?;
     if let Some(dx) = &mut dlog_probs {
         dx.fill(0.0);
     }
     let mut losses = Losses::new(each);
-    for (row, &label) in labels.labels.iter().enumerate() {
+    for (row, &label) in labels.rows.iter().enumerate() {
         let class = labels.class(label).unwrap_or_default();
         let at = row * classes + class;
         losses.add(labels.weighted(label, -log_probs.get(at).copied().unwrap_or_default()));
