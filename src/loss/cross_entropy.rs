@@ -93,9 +93,9 @@ pub fn cross_entropy(
     check_len("logits", logits, labels.len(), options.classes)?;
     check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
     options.check_smoothing()?;
-    let mut labels = options.labels(labels);
+    let labels = options.labels(labels);
     labels.check()?;
-    let (divisor, each) = labels.reduce(reduction)?;
+    let (labels, divisor, each) = labels.reduce(reduction)?;
     let targets = &Targets::labels(labels, options.label_smoothing);
     let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
     Ok(mean(sum, divisor))

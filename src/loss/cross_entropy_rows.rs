@@ -138,25 +138,29 @@ fn rows_inline<S: Simd>(
         };
         let mut sums = Sums::NONE;
         each_row(s, Exponent::PLAIN, part, (rows, classes), then, Some(&mut sums));
-        let ln = sums.ln(s);
+        // The logarithms become the losses.
+        let mut ln = sums.ln(s);
         if is_spread {
             for i in 0..rows {
                 let row = i * classes..(i + 1) * classes;
                 let dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(row.clone()));
                 let x = x.get(row).unwrap_or_default();
-                losses.add(spread_row(s, x, targets.spread(first + i), [sums.max[i], ln[i]], factor, dx));
+                ln[i] = spread_row(s, x, targets.spread(first + i), [sums.max[i], ln[i]], factor, dx);
             }
-            continue;
-        }
-        for (i, &label) in labels.rows.iter().enumerate() {
-            // Of an ignored row, some element loses its share, which is 0.
-            let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
-            let loss = ln[i] - (x.get(at).copied().unwrap_or_default() - sums.max[i]);
-            if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
-                *dx -= shares[i];
+        } else {
+            for (i, &label) in labels.rows.iter().enumerate() {
+                // Of an ignored row, some element loses its share, which is 0.
+                let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
+                ln[i] -= x.get(at).copied().unwrap_or_default() - sums.max[i];
+                if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
+                    *dx -= shares[i];
+                }
             }
-            losses.add(if is_plain { loss } else { labels.weighted(label, loss) });
+            if !is_plain {
+                labels.weigh(&mut ln);
+            }
         }
+        losses.add_all(ln.get(..rows).unwrap_or_default());
     }
     losses.sum()
 }

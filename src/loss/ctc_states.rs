@@ -42,7 +42,9 @@ impl Sequence<'_> {
     }
 
     /// *Writes* the log-probability of each state's class. Whether all are numbers, or `-inf`.
-    #[inline(always)]
+    ///
+    /// Out of line, as the other things that need no registers: compiled once, not for each level.
+    #[inline(never)]
     fn emissions(&self, step: usize, out: &mut [f32]) -> bool {
         let row = self.row(step);
         let blank = row.get(self.blank).copied().unwrap_or_default();
@@ -58,6 +60,22 @@ impl Sequence<'_> {
             *last = blank;
         }
         are_numbers
+    }
+
+    /// Subtracts the posterior of each state from the gradient of its class.
+    #[inline(never)]
+    fn subtract(&self, posteriors: &[f32], dx: &mut [f32]) {
+        let mut blanks = 0.0;
+        for (i, &posterior) in posteriors.iter().take(self.states()).enumerate() {
+            let label = if i % 2 == 0 { None } else { self.labels.get(i / 2) };
+            match label.and_then(|&label| dx.get_mut(usize::try_from(label).ok()?)) {
+                Some(dx) => *dx -= posterior,
+                None => blanks += posterior,
+            }
+        }
+        if let Some(dx) = dx.get_mut(self.blank) {
+            *dx -= blanks;
+        }
     }
 }
 
@@ -102,26 +120,31 @@ impl<'a> States<'a> {
     }
 
     /// `now = before + emission - shift`; the largest of them.
-    #[inline(always)]
+    #[inline(never)]
     fn emit<S: Simd>(&mut self, s: S, before: &[f32], shift: f32) -> f32 {
-        let shift = s.splat(shift);
         let now = self.now.get_mut(2..2 + self.count).unwrap_or_default();
         let emission = self.emission.get(..self.count).unwrap_or_default();
-        let [max] = map_reduce(
-            s,
-            [now],
-            [before, emission],
-            [s.wide(s.splat(NEVER))],
+        s.vectorize(
             #[inline(always)]
-            |_, [before, emission], [max]| {
-                let now = s.add(s.sub(before, shift), emission);
-                ([now], [s.max(now, max)])
+            move || {
+                let shift = s.splat(shift);
+                let [max] = map_reduce(
+                    s,
+                    [now],
+                    [before, emission],
+                    [s.wide(s.splat(NEVER))],
+                    #[inline(always)]
+                    |_, [before, emission], [max]| {
+                        let now = s.add(s.sub(before, shift), emission);
+                        ([now], [s.max(now, max)])
+                    },
+                );
+                s.fold(
+                    max,
+                    #[inline(always)]
+                    |a, b| s.max(a, b),
+                )
             },
-        );
-        s.fold(
-            max,
-            #[inline(always)]
-            |a, b| s.max(a, b),
         )
     }
 
@@ -168,7 +191,7 @@ pub(super) fn sequence<S: Simd>(s: S, sequence: Sequence, dx: Option<&mut [f32]>
         move || {
             let (mut states, rest) = States::new(s, &sequence, scratch);
             let (beta, alphas) = split(rest, states.count + LONGEST);
-            let loss = forth(s, &sequence, &mut states, alphas, dx.is_some());
+            let loss = forth(s, &sequence, &mut states, alphas, beta, dx.is_some());
             let loss = if loss == f32::INFINITY && sequence.zero_infinity { None } else { Some(loss) };
             if let Some(dx) = dx {
                 if loss.is_some_and(f32::is_finite) {
@@ -193,7 +216,14 @@ pub(super) fn sequence<S: Simd>(s: S, sequence: Sequence, dx: Option<&mut [f32]>
 
 /// The loss. *Writes* `A` of each step to `alphas`, or each to the same place.
 #[inline(always)]
-fn forth<S: Simd>(s: S, sequence: &Sequence, states: &mut States, alphas: &mut [f32], keeps: bool) -> f32 {
+fn forth<S: Simd>(
+    s: S,
+    sequence: &Sequence,
+    states: &mut States,
+    alphas: &mut [f32],
+    end: &mut [f32],
+    keeps: bool,
+) -> f32 {
     // Before the first step a path stands before the first blank or the first label.
     for (i, alpha) in alphas.iter_mut().take(states.count).enumerate() {
         *alpha = if i < 2 { 0.0 } else { NEVER };
@@ -217,11 +247,9 @@ fn forth<S: Simd>(s: S, sequence: &Sequence, states: &mut States, alphas: &mut [
     if sequence.steps == 0 {
         return if sequence.labels.is_empty() { 0.0 } else { f32::INFINITY };
     }
-    // A path ends in the last label or the blank behind it.
-    let end = |i: usize| s.splat(states.now.get(states.count + i).copied().unwrap_or(NEVER));
-    let ends = add_paths(s, [end(0), end(1), s.splat(NEVER)]);
-    let [ends, ..] = s.to_lanes(s.wide(ends));
-    shifts.add(ends);
+    // A path ends in the last label or the blank behind it, as if it went on to that blank for one more step.
+    states.go(s, Way::Forth, end);
+    shifts.add(end.get(states.count - 1).copied().unwrap_or(NEVER));
     -shifts.value()
 }
 
@@ -261,15 +289,5 @@ fn gradient<S: Simd>(s: S, sequence: &Sequence, x: &[f32], posteriors: &[f32], d
         #[inline(always)]
         |s, [x]| s.mul(exp(s, x), s.splat(sequence.factor)),
     );
-    let mut blanks = 0.0;
-    for (i, &posterior) in posteriors.iter().take(sequence.states()).enumerate() {
-        let label = if i % 2 == 0 { None } else { sequence.labels.get(i / 2) };
-        match label.and_then(|&label| dx.get_mut(usize::try_from(label).ok()?)) {
-            Some(dx) => *dx -= posterior,
-            None => blanks += posterior,
-        }
-    }
-    if let Some(dx) = dx.get_mut(sequence.blank) {
-        *dx -= blanks;
-    }
+    sequence.subtract(posteriors, dx);
 }

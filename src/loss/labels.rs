@@ -68,6 +68,13 @@ impl<'a> Labels<'a> {
         self.class(label).map_or(0.0, |class| weighted(self.weight(class), loss))
     }
 
+    /// What each of the rows' losses counts.
+    pub(super) fn weigh(self, losses: &mut [f32]) {
+        for (loss, &label) in losses.iter_mut().zip(self.rows) {
+            *loss = self.weighted(label, *loss);
+        }
+    }
+
     /// Whether all rows count alike, as far as can be seen without looking at them.
     #[inline(always)]
     pub(super) fn is_plain(self) -> bool {
@@ -87,16 +94,15 @@ impl<'a> Labels<'a> {
     }
 
     /// What the loss is divided by, where the mean is the sum of the weights of the rows that count; and where the
-    /// rows' losses go. Labels of which none is ignored forget that they could be.
-    pub(super) fn reduce<'r>(&mut self, reduction: Reduction<'r>) -> Result<(f32, Option<&'r mut [f32]>)> {
+    /// rows' losses go. Labels of which none is ignored come back without one that could be.
+    #[inline(always)]
+    pub(super) fn reduce(self, reduction: Reduction<'_>) -> Result<(Self, f32, Option<&mut [f32]>)> {
         let is_mean = matches!(reduction, Reduction::Mean);
         let (divisor, each) = reduction.check(self.rows.len())?;
         let kept = self.rows.iter().filter(|label| self.ignored != Some(**label)).count();
-        if kept == self.rows.len() {
-            self.ignored = None;
-        }
+        let ignored = if kept == self.rows.len() { None } else { self.ignored };
         let all = if self.weight.is_some() { self.total_weight() } else { kept as f32 };
-        Ok((if is_mean { all } else { divisor }, each))
+        Ok((Self { ignored, ..self }, if is_mean { all } else { divisor }, each))
     }
 
     fn total_weight(self) -> f32 {
@@ -151,6 +157,19 @@ impl<'a> Losses<'a> {
     pub(super) fn add(&mut self, loss: f32) {
         self.total.add(loss);
         if let Some(to) = self.each.next() {
+            *to = loss;
+        }
+    }
+
+    /// The losses of the next rows.
+    #[inline(always)]
+    pub(super) fn add_all(&mut self, losses: &[f32]) {
+        let mut total = self.total;
+        for &loss in losses {
+            total.add(loss);
+        }
+        self.total = total;
+        for (to, &loss) in self.each.by_ref().zip(losses) {
             *to = loss;
         }
     }

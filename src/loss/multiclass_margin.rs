@@ -162,7 +162,9 @@ const BLOCK: usize = 256;
 const LABEL: f32 = -f32::MIN_POSITIVE;
 
 /// The sum of the rows' losses. *Writes* them to `each` and their gradient, divided as the sum will be, to `dscores`.
-#[inline(always)]
+///
+/// Out of line: both losses share it.
+#[inline(never)]
 fn hinge_rows<S: Simd>(
     s: S,
     scores: &[f32],

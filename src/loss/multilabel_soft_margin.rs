@@ -84,53 +84,73 @@ fn logistic_rows<S: Simd>(
     let mut losses = Losses::new(each);
     for (row, (x, y)) in logits.chunks(columns).zip(targets.chunks(columns)).enumerate() {
         let factor = 1.0 / columns as f32 / divisor;
-        let sum = match dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row)) {
-            Some(dx) => logistic_row(s, x, y, options.weight, [dx], factor),
-            None => logistic_row(s, x, y, options.weight, [], factor),
-        };
+        let dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
+        let sum = logistic_row(s, x, y, options.weight, dx, factor);
         losses.add(sum / columns as f32);
     }
     losses.sum()
 }
 
+/// Classes that take part at once: where no gradient is asked for, theirs has its place on the stack.
+const BLOCK: usize = 256;
+
 /// The sum of a row's losses. *Writes* `factor` times their gradient to `dx`.
 #[inline(never)]
-fn logistic_row<S: Simd, const O: usize>(
+fn logistic_row<S: Simd>(
     s: S,
     x: &[f32],
     y: &[f32],
     weight: Option<&[f32]>,
-    dx: [&mut [f32]; O],
+    mut dx: Option<&mut [f32]>,
     factor: f32,
 ) -> f32 {
     s.vectorize(
         #[inline(always)]
         move || {
-            let (zero, one, factor) = (s.splat(0.0), s.splat(1.0), s.splat(factor));
-            let has_weight = s.lt(zero, s.splat(f32::from(u8::from(weight.is_some()))));
-            let [sum] = map_reduce(
-                s,
-                dx,
-                [x, y, weight.unwrap_or(x)],
-                [s.wide(zero)],
-                #[inline(always)]
-                |_, [x, y, w], [sum]| {
-                    let w = s.select(has_weight, w, one);
-                    let (yes, no) = (s.mul(w, y), s.mul(w, s.sub(one, y)));
-                    let e = exp(s, s.neg(s.abs(x)));
-                    let near = ln_1p(s, e);
-                    // What infinity has no part in is not NaN: both parts count `near`, each its side of 0.
-                    let (side, far) = (s.select(s.lt(x, zero), yes, no), s.abs(x));
-                    let far = s.select(s.eq(side, zero), zero, s.mul(side, far));
-                    let loss = s.mul_add(w, near, far);
-                    let (large, small) = (s.div(one, s.add(one, e)), s.div(e, s.add(one, e)));
-                    let negative = s.lt(x, zero);
-                    let (up, down) = (s.select(negative, small, large), s.select(negative, large, small));
-                    let slope = s.sub(s.mul(no, up), s.mul(yes, down));
-                    ([s.mul(slope, factor); O], [s.add(sum, loss)])
-                },
-            );
+            let (mut unseen, mut sum) = ([0.0; BLOCK], [s.wide(s.splat(0.0))]);
+            let has_weight = s.lt(s.splat(0.0), s.splat(f32::from(u8::from(weight.is_some()))));
+            for first in (0..x.len()).step_by(BLOCK) {
+                let len = part(x, first).len();
+                let to = match dx.as_deref_mut() {
+                    Some(dx) => dx.get_mut(first..first + len),
+                    None => unseen.get_mut(..len),
+                };
+                sum = map_reduce(
+                    s,
+                    [to.unwrap_or_default()],
+                    [part(x, first), part(y, first), part(weight.unwrap_or(x), first)],
+                    sum,
+                    #[inline(always)]
+                    |_, [x, y, w], [sum]| {
+                        let w = s.select(has_weight, w, s.splat(1.0));
+                        let [loss, slope] = logistic(s, x, y, w);
+                        ([s.mul(slope, s.splat(factor))], [s.add(sum, loss)])
+                    },
+                );
+            }
+            let [sum] = sum;
             total(s, sum)
         },
     )
+}
+
+/// The block from `first` on.
+fn part(x: &[f32], first: usize) -> &[f32] {
+    x.get(first..).map(|x| x.get(..BLOCK).unwrap_or(x)).unwrap_or_default()
+}
+
+/// The loss of a class with that logit, target and weight, and its derivative.
+#[inline(always)]
+fn logistic<S: Simd>(s: S, x: S::F32, y: S::F32, w: S::F32) -> [S::F32; 2] {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let (yes, no) = (s.mul(w, y), s.mul(w, s.sub(one, y)));
+    let e = exp(s, s.neg(s.abs(x)));
+    // What infinity has no part in is not NaN: both parts count the logarithm, the one on the wrong side the distance too.
+    let wrong = s.select(s.lt(x, zero), yes, no);
+    let far = s.select(s.eq(wrong, zero), zero, s.mul(wrong, s.abs(x)));
+    let loss = s.mul_add(w, ln_1p(s, e), far);
+    let (large, small) = (s.div(one, s.add(one, e)), s.div(e, s.add(one, e)));
+    let negative = s.lt(x, zero);
+    let (up, down) = (s.select(negative, small, large), s.select(negative, large, small));
+    [loss, s.sub(s.mul(no, up), s.mul(yes, down))]
 }

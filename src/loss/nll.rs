@@ -67,9 +67,9 @@ pub fn nll(
     let Nll { classes, weight, ignore_index } = options;
     check_len("log_probs", log_probs, labels.len(), classes)?;
     check_gradient("dlog_probs", dlog_probs.as_deref(), log_probs.len())?;
-    let mut labels = Labels { rows: labels, classes, weight, ignored: Some(ignore_index) };
+    let labels = Labels { rows: labels, classes, weight, ignored: Some(ignore_index) };
     labels.check()?;
-    let (divisor, each) = labels.reduce(reduction)?;
+    let (labels, divisor, each) = labels.reduce(reduction)?;
     if let Some(dx) = &mut dlog_probs {
         dx.fill(0.0);
     }
