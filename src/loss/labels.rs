@@ -169,7 +169,8 @@ impl<'a> Losses<'a> {
             total.add(loss);
         }
         self.total = total;
-        for (to, &loss) in self.each.by_ref().zip(losses) {
+        // Losses first: a place that has been taken for none of them would be lost.
+        for (&loss, to) in losses.iter().zip(self.each.by_ref()) {
             *to = loss;
         }
     }
