@@ -81,11 +81,11 @@ fn logistic_rows<S: Simd>(
     mut dlogits: Option<&mut [f32]>,
 ) -> f32 {
     let columns = options.classes.max(1);
-    let mut losses = Losses::new(each);
+    let (mut losses, mut unseen) = (Losses::new(each), [0.0; BLOCK]);
     for (row, (x, y)) in logits.chunks(columns).zip(targets.chunks(columns)).enumerate() {
         let factor = 1.0 / columns as f32 / divisor;
         let dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
-        let sum = logistic_row(s, x, y, options.weight, dx, factor);
+        let sum = logistic_row(s, x, y, options.weight, dx, factor, &mut unseen);
         losses.add(sum / columns as f32);
     }
     losses.sum()
@@ -94,7 +94,8 @@ fn logistic_rows<S: Simd>(
 /// Classes that take part at once: where no gradient is asked for, theirs has its place on the stack.
 const BLOCK: usize = 256;
 
-/// The sum of a row's losses. *Writes* `factor` times their gradient to `dx`.
+/// The sum of a row's losses. *Writes* `factor` times their gradient to `dx`, or that of a block after the other to
+/// `unseen`.
 #[inline(never)]
 fn logistic_row<S: Simd>(
     s: S,
@@ -103,11 +104,12 @@ fn logistic_row<S: Simd>(
     weight: Option<&[f32]>,
     mut dx: Option<&mut [f32]>,
     factor: f32,
+    unseen: &mut [f32],
 ) -> f32 {
     s.vectorize(
         #[inline(always)]
         move || {
-            let (mut unseen, mut sum) = ([0.0; BLOCK], [s.wide(s.splat(0.0))]);
+            let mut sum = [s.wide(s.splat(0.0))];
             let has_weight = s.lt(s.splat(0.0), s.splat(f32::from(u8::from(weight.is_some()))));
             for first in (0..x.len()).step_by(BLOCK) {
                 let len = part(x, first).len();
