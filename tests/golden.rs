@@ -7,7 +7,6 @@ mod common;
 use common::{Case, compare, golden, run};
 use flatgrad::activation::{self, Activation};
 use flatgrad::dense;
-use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy};
 use flatgrad::metrics::{accuracy, argmax, correct};
 use flatgrad::net::{Layer, Sequential};
 use flatgrad::optim::{Adam, Sgd};
@@ -24,36 +23,6 @@ fn the_rule_can_fail() {
     assert!(ok(1.00001, 1.0, 1.0) && !ok(1.0001, 1.0, 1.0) && ok(1.0001, 1.0, 1.00005));
     assert!(compare(&[1.0, 1e-7], &[1.0, 0.0], None).is_ok(), "small beside the largest of the array");
     assert!(compare(&[1e-7], &[0.0], None).is_err() && compare(&[], &[0.0], None).is_err());
-}
-
-#[test]
-fn cross_entropy_of_class_indices() {
-    let wanted = |case: &Case| {
-        let plain = !case.has_input("weight") && !case.has_param("ignore_index") && !case.has_param("label_smoothing");
-        plain && case.text("target_kind") == "index" && case.labels("target").iter().all(|label| *label >= 0)
-    };
-    run(&golden("cross_entropy", 60, wanted), |case| {
-        let (logits, labels) = (case.floats("input"), case.labels("target"));
-        let options = CrossEntropy::new(case.shape("input")[1]);
-        let mut dlogits = vec![7.0; logits.len()];
-        let mut each = vec![7.0; labels.len()];
-        let reduction = || match case.text("reduction") {
-            "mean" => Reduction::Mean,
-            "sum" => Reduction::Sum,
-            _ => Reduction::Each(&mut []),
-        };
-        if case.text("reduction") == "none" {
-            let reduction = Reduction::Each(&mut each);
-            cross_entropy(&logits, &labels, options, reduction, Some(&mut dlogits)).expect("a loss");
-            case.check("out", &each);
-        } else {
-            let loss = cross_entropy(&logits, &labels, options, reduction(), Some(&mut dlogits)).expect("a loss");
-            let alone = cross_entropy(&logits, &labels, options, reduction(), None).expect("a loss");
-            assert_eq!(loss.to_bits(), alone.to_bits(), "{}: with and without gradient", case.name());
-            case.check("out", &[loss]);
-        }
-        case.check("grad_input", &dlogits);
-    });
 }
 
 #[test]

@@ -5,39 +5,69 @@
 //! term, which is 1, so that a loss near 0 has all its digits.
 
 use super::Reduction;
+use super::cross_entropy_rows::{Targets, cross_entropy_rows};
+use super::labels::{Labels, check_gradient, check_weight, mean};
 use crate::error::{Error, Result};
-use crate::kernel::{Exponent, Rows, Sum, Sums, Then, each_row, group_rows};
-use crate::shape::check_len;
-use crate::simd::Simd;
+use crate::shape::{check_len, check_rows};
 use crate::{dispatch, simd};
 
-/// Options of [`cross_entropy`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Options of [`cross_entropy`] and [`cross_entropy_probabilities`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct CrossEntropy {
+pub struct CrossEntropy<'a> {
     /// Number of classes: the length of a row of logits.
     pub classes: usize,
+    /// A weight for each class; by default all count alike.
+    pub weight: Option<&'a [f32]>,
+    /// The label of rows that do not count, -100 by default. It may be a class. Probabilities ignore it.
+    pub ignore_index: i32,
+    /// How much of a row's target is spread evenly over all classes, from 0, the default, to 1.
+    pub label_smoothing: f32,
 }
 
-impl CrossEntropy {
+impl<'a> CrossEntropy<'a> {
     /// PyTorch's defaults for rows of `classes` logits.
     #[must_use]
     pub const fn new(classes: usize) -> Self {
-        Self { classes }
+        Self { classes, weight: None, ignore_index: -100, label_smoothing: 0.0 }
+    }
+
+    fn labels(self, labels: &'a [i32]) -> Labels<'a> {
+        let Self { classes, weight, ignore_index, .. } = self;
+        Labels { rows: labels, classes, weight, ignored: Some(ignore_index) }
+    }
+
+    fn check_smoothing(self) -> Result<()> {
+        if (0.0..=1.0).contains(&self.label_smoothing) {
+            Ok(())
+        } else {
+            Err(Error::Value { argument: "label_smoothing", expected: "from 0 to 1" })
+        }
     }
 }
 
-/// Cross-entropy of rows of logits against class indices: `-ln softmax(x)[label]`, reduced.
+/// Cross-entropy of rows of logits against class indices: `-weight[label] * ln softmax(x)[label]`, reduced.
 ///
-/// `logits` holds a row of `classes` for each label. *Writes* the gradient for the logits to `dlogits` where given:
-/// `softmax(x) - onehot(label)`, divided by the number of rows for [`Reduction::Mean`].
+/// `logits` holds a row of [`classes`](CrossEntropy::classes) for each label. The mean is divided by the sum of the
+/// weights of the labels. Rows whose label is [`ignore_index`](CrossEntropy::ignore_index) have the loss 0 and are not
+/// counted. With a label smoothing of `e`, a row's loss is `1 - e` times the above and, for *every* class,
+/// `-e / classes * weight[class] * ln softmax(x)[class]`; the mean is divided by the same sum as without.
 ///
-/// As [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html): a
-/// `-inf` logit that is not the label's is a probability of 0; a row with NaN or `+inf` gives NaN; no rows give 0, or
-/// NaN for the mean.
+/// *Writes* the gradient for the logits to `dlogits` where given: `weight[label] * (softmax(x) - onehot(label))`,
+/// divided as the loss is; with smoothing, `sum(q) * softmax(x) - q` for the weighted target
+/// `q = weight * ((1 - e) * onehot(label) + e / classes)`. It is 0 in ignored rows.
+///
+/// As [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html):
+///
+/// - A `-inf` logit is a probability of 0: the loss is `inf` where its class has a part in the target, and not touched
+///   elsewhere. (Better than PyTorch, which has NaN where that part is 0 because of its weight.)
+/// - A row with NaN or `+inf`, or of `-inf` alone, gives NaN; if it is ignored, in its gradient alone.
+/// - No rows, or ignored ones alone, give 0, or NaN for the mean. The mean is NaN, its gradient too, where weights add
+///   up to 0.
 ///
 /// # Errors
-/// [`Error::Length`] where a slice does not fit, [`Error::Label`] for a label outside `0..classes`; nothing is written.
+/// [`Error::Length`] where a slice does not fit, [`Error::Label`] for a label outside `0..classes` that is not ignored,
+/// [`Error::Value`] for a smoothing outside `0..=1`; nothing is written.
 ///
 /// ```
 /// use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy};
@@ -46,92 +76,72 @@ impl CrossEntropy {
 /// let mut dlogits = [0.0; 6];
 /// let loss = cross_entropy(&logits, &[0, 1, 1], CrossEntropy::new(2), Reduction::Mean, Some(&mut dlogits))?;
 /// assert!((loss - 0.522_37).abs() < 1e-5);
+///
+/// let mut weighted = CrossEntropy::new(2);
+/// weighted.weight = Some(&[1.0, 2.0]);
+/// let loss = cross_entropy(&logits, &[0, 1, 1], weighted, Reduction::Mean, Some(&mut dlogits))?;
+/// assert!((loss - 0.364_19).abs() < 1e-5);
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn cross_entropy(
     logits: &[f32],
     labels: &[i32],
-    options: CrossEntropy,
+    options: CrossEntropy<'_>,
     reduction: Reduction<'_>,
-    mut dlogits: Option<&mut [f32]>,
-) -> Result<f32> {
-    let classes = options.classes;
-    check_len("logits", logits, labels.len(), classes)?;
-    if let Some(dlogits) = &mut dlogits {
-        check_len("dlogits", dlogits, labels.len(), classes)?;
-    }
-    check_labels(labels, classes)?;
-    let (divisor, each) = reduction.check(labels.len())?;
-    let sum =
-        dispatch!(simd::level(), s => cross_entropy_rows(s, logits, labels, classes, 1.0 / divisor, each, dlogits));
-    Ok(sum / divisor)
-}
-
-/// Every label must be in `0..classes`.
-pub(crate) fn check_labels(labels: &[i32], classes: usize) -> Result<()> {
-    match labels.iter().position(|&label| usize::try_from(label).map_or(true, |label| label >= classes)) {
-        None => Ok(()),
-        Some(index) => {
-            let found = labels.get(index).copied().unwrap_or_default();
-            Err(Error::Label { argument: "labels", index, classes, found })
-        }
-    }
-}
-
-/// The sum of the rows' losses. *Writes* them to `each` and `factor` times their gradient to `dlogits`.
-///
-/// Out of line: this loss and the nets share it.
-#[inline(never)]
-pub(crate) fn cross_entropy_rows<S: Simd>(
-    s: S,
-    logits: &[f32],
-    labels: &[i32],
-    classes: usize,
-    factor: f32,
-    each: Option<&mut [f32]>,
     dlogits: Option<&mut [f32]>,
-) -> f32 {
-    s.vectorize(
-        #[inline(always)]
-        move || rows_inline(s, logits, labels, classes, factor, each, dlogits),
-    )
+) -> Result<f32> {
+    check_len("logits", logits, labels.len(), options.classes)?;
+    check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
+    options.check_smoothing()?;
+    let labels = options.labels(labels);
+    labels.check()?;
+    let (labels, divisor, each) = labels.reduce(reduction)?;
+    let targets = &Targets::labels(labels, options.label_smoothing);
+    let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
+    Ok(mean(sum, divisor))
 }
 
-#[inline(always)]
-fn rows_inline<S: Simd>(
-    s: S,
+/// Cross-entropy of rows of logits against probabilities: `-sum of weight[c] * p[c] * ln softmax(x)[c]`, reduced.
+///
+/// `logits` and `probabilities` hold rows of [`classes`](CrossEntropy::classes). The mean is divided by the number of
+/// rows, whatever the weights. Label smoothing makes `(1 - e) * p + e / classes` of `p`. Probabilities are taken as they
+/// are: nothing asks that they be positive or add up to 1.
+///
+/// *Writes* the gradient for the logits to `dlogits` where given: `sum(q) * softmax(x) - q` for the weighted target `q`,
+/// divided as the loss is. There is none for the probabilities.
+///
+/// As [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html): a `-inf`
+/// logit with a part in the target gives `inf`; a row with NaN or `+inf`, or of `-inf` alone, gives NaN; no rows give 0,
+/// or NaN for the mean. Better than PyTorch where that part is 0: it counts for nothing, and is not NaN.
+///
+/// # Errors
+/// [`Error`] where `probabilities` are not whole rows or another slice does not fit, [`Error::Value`] for a smoothing
+/// outside `0..=1`; nothing is written.
+///
+/// ```
+/// use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy_probabilities};
+///
+/// let (x, p) = ([0.0, 0.0, 0.0, f32::NEG_INFINITY], [0.25, 0.75, 1.0, 0.0]);
+/// let mut dx = [7.0; 4];
+/// let loss = cross_entropy_probabilities(&x, &p, CrossEntropy::new(2), Reduction::Sum, Some(&mut dx))?;
+/// assert_eq!((loss, dx), (core::f32::consts::LN_2, [0.25, -0.25, 0.0, 0.0]));
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+pub fn cross_entropy_probabilities(
     logits: &[f32],
-    labels: &[i32],
-    classes: usize,
-    factor: f32,
-    mut each: Option<&mut [f32]>,
-    mut dlogits: Option<&mut [f32]>,
-) -> f32 {
-    let mut total = Sum::default();
-    let count = group_rows(classes);
-    for (i, labels) in labels.chunks(count).enumerate() {
-        let (first, start) = (i * count, i * count * classes);
-        let x = logits.get(start..).unwrap_or_default();
-        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
-        // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
-        let (rows, then) = match dx.as_deref_mut() {
-            Some(dx) => (Rows::InTo(x, dx), Then::Share(factor)),
-            None => (Rows::In(x), Then::Sum),
-        };
-        let mut sums = Sums::NONE;
-        each_row(s, Exponent::PLAIN, rows, (labels.len(), classes), then, Some(&mut sums));
-        let ln = sums.ln(s);
-        for (i, &label) in labels.iter().enumerate() {
-            let label = i * classes + usize::try_from(label).unwrap_or_default();
-            let loss = ln[i] - (x.get(label).copied().unwrap_or_default() - sums.max[i]);
-            if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(label)) {
-                *dx -= factor;
-            }
-            if let Some(each) = each.as_deref_mut().and_then(|each| each.get_mut(first + i)) {
-                *each = loss;
-            }
-            total.add(loss);
-        }
-    }
-    total.value()
+    probabilities: &[f32],
+    options: CrossEntropy<'_>,
+    reduction: Reduction<'_>,
+    dlogits: Option<&mut [f32]>,
+) -> Result<f32> {
+    let CrossEntropy { classes, weight, label_smoothing, .. } = options;
+    let rows = check_rows("probabilities", probabilities, classes)?;
+    check_len("logits", logits, rows, classes)?;
+    check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
+    options.check_smoothing()?;
+    check_weight(weight, classes)?;
+    let (divisor, each) = reduction.check(rows)?;
+    let targets = &Targets::probabilities(probabilities, rows, classes, weight, label_smoothing);
+    let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
+    Ok(mean(sum, divisor))
 }

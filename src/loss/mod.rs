@@ -1,9 +1,21 @@
 //! Loss functions: a free function each, options with PyTorch's defaults, the gradient from the same pass.
 
 mod cross_entropy;
+mod cross_entropy_rows;
+mod ctc;
+mod ctc_states;
+mod labels;
+mod multiclass_margin;
+mod multilabel_soft_margin;
+mod nll;
 
-pub use cross_entropy::{CrossEntropy, cross_entropy};
-pub(crate) use cross_entropy::{check_labels, cross_entropy_rows};
+pub use cross_entropy::{CrossEntropy, cross_entropy, cross_entropy_probabilities};
+pub(crate) use cross_entropy_rows::{Targets, cross_entropy_rows};
+pub use ctc::{Ctc, CtcTargets, ctc};
+pub(crate) use labels::{Labels, check_labels};
+pub use multiclass_margin::{MultiMargin, MultilabelMargin, multi_margin, multilabel_margin};
+pub use multilabel_soft_margin::{MultilabelSoftMargin, multilabel_soft_margin};
+pub use nll::{Nll, nll};
 
 use crate::error::Result;
 use crate::shape::check_len;

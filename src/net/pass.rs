@@ -6,7 +6,7 @@
 use super::Sequential;
 use super::stage::Stage;
 use crate::dense;
-use crate::loss::cross_entropy_rows;
+use crate::loss::{Labels, Targets, cross_entropy_rows};
 use crate::simd::Simd;
 use core::cell::Cell;
 
@@ -287,7 +287,8 @@ pub(super) fn loss_and_grad<S: Simd>(
     let rows = batch as f32;
     forward_train(s, net, params, x, batch, &mut buffers);
     let Some((stage, [logits, saved], dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
-    let sum = cross_entropy_rows(s, logits, labels, stage.outputs, 1.0 / rows, None, Some(&mut *dlogits));
+    let targets = &Targets::labels(Labels::plain(labels, stage.outputs), 0.0);
+    let sum = cross_entropy_rows(s, logits, targets, rows, None, Some(&mut *dlogits));
     if let Some(activation) = stage.activation {
         activation.apply_gradient(s, saved, dlogits);
     }

@@ -115,3 +115,32 @@ pub fn matmul(p: flatgrad::kernel::Matmul, a: &[f32], b: &[f32]) -> Vec<(f64, f6
     }
     out
 }
+
+/// `ln softmax(x)` of one row.
+pub fn log_softmax(x: &[f64]) -> Vec<f64> {
+    let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let ln_sum = x.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
+    x.iter().map(|x| x - max - ln_sum).collect()
+}
+
+/// Minus the logarithm of the probability of all ways in which `x[step][class]`, log-probabilities, spell the labels, by
+/// trying every sequence of classes there is.
+pub fn ctc(x: &[Vec<f64>], labels: &[usize], blank: usize) -> f64 {
+    fn spell(x: &[Vec<f64>], path: &mut Vec<usize>, labels: &[usize], blank: usize) -> f64 {
+        let Some(row) = x.get(path.len()) else {
+            let mut spelt = path.clone();
+            spelt.dedup();
+            spelt.retain(|class| *class != blank);
+            let total: f64 = path.iter().zip(x).map(|(class, row)| row[*class]).sum();
+            return if spelt == labels { total.exp() } else { 0.0 };
+        };
+        let mut sum = 0.0;
+        for class in 0..row.len() {
+            path.push(class);
+            sum += spell(x, path, labels, blank);
+            path.pop();
+        }
+        sum
+    }
+    -spell(x, &mut Vec::new(), labels, blank).ln()
+}

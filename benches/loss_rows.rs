@@ -1,0 +1,180 @@
+//! How long do the losses over rows take, forward and backward, beside a copy of their logits?
+//!
+//! `cargo bench --bench loss_rows` prints, for each size and loss, the best and median time and their ratio to a copy of
+//! the logits to the gradient, all taking turns in one loop, and the time of CTC for 200 steps, 16 sequences, 64 classes
+//! and 30 labels each; then criterion's own statistics. `FLATGRAD_LEVEL=avx2` chooses a level.
+
+mod common;
+
+use common::{Times, time};
+use criterion::Criterion;
+use flatgrad::loss::{
+    CrossEntropy, Ctc, CtcTargets, MultiMargin, MultilabelSoftMargin, Nll, Reduction, cross_entropy,
+    cross_entropy_probabilities, ctc, multi_margin, multilabel_soft_margin, nll,
+};
+use flatgrad::simd::{Level, level, set_level};
+use flatgrad::softmax::{log_softmax_in_place, softmax_in_place};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use std::hint::black_box;
+
+const SIZES: [(usize, usize); 3] = [(100, 10), (1024, 1000), (256, 32000)];
+
+/// The buffers of one size.
+struct Rows {
+    classes: usize,
+    x: Vec<f32>,
+    probabilities: Vec<f32>,
+    weight: Vec<f32>,
+    labels: Vec<i32>,
+    dx: Vec<f32>,
+}
+
+impl Rows {
+    fn new(rows: usize, classes: usize) -> Self {
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut x = vec![0.0; rows * classes];
+        flatgrad::init::normal(&mut x, 0.0, 2.0, rng);
+        let mut probabilities = x.clone();
+        probabilities.reverse();
+        softmax_in_place(&mut probabilities, classes).expect("whole rows");
+        let labels = (0..rows).map(|_| (rng.next_u64() % classes as u64) as i32).collect();
+        Self { classes, dx: vec![0.0; x.len()], x, probabilities, weight: vec![0.5; classes], labels }
+    }
+
+    fn cross_entropy(&mut self, change: impl Fn(&mut CrossEntropy)) {
+        let mut options = CrossEntropy::new(self.classes);
+        change(&mut options);
+        let dx = Some(&mut self.dx[..]);
+        black_box(cross_entropy(&self.x, &self.labels, options, Reduction::Mean, dx).expect("a loss"));
+    }
+
+    fn weighted(&mut self) {
+        let mut options = CrossEntropy::new(self.classes);
+        (options.weight, options.label_smoothing) = (Some(&self.weight[..]), 0.1);
+        let dx = Some(&mut self.dx[..]);
+        black_box(cross_entropy(&self.x, &self.labels, options, Reduction::Mean, dx).expect("a loss"));
+    }
+
+    fn probabilities(&mut self) {
+        let (x, p, options) = (&self.x, &self.probabilities, CrossEntropy::new(self.classes));
+        let dx = Some(&mut self.dx[..]);
+        black_box(cross_entropy_probabilities(x, p, options, Reduction::Mean, dx).expect("a loss"));
+    }
+
+    fn nll(&mut self) {
+        let dx = Some(&mut self.dx[..]);
+        black_box(nll(&self.x, &self.labels, Nll::new(self.classes), Reduction::Mean, dx).expect("a loss"));
+    }
+
+    fn multi_margin(&mut self) {
+        let (options, dx) = (MultiMargin::new(self.classes), Some(&mut self.dx[..]));
+        black_box(multi_margin(&self.x, &self.labels, options, Reduction::Mean, dx).expect("a loss"));
+    }
+
+    fn soft_margin(&mut self) {
+        let (x, y, options) = (&self.x, &self.probabilities, MultilabelSoftMargin::new(self.classes));
+        let dx = Some(&mut self.dx[..]);
+        black_box(multilabel_soft_margin(x, y, options, Reduction::Mean, dx).expect("a loss"));
+    }
+}
+
+type Function = (&'static str, fn(&mut Rows));
+
+const FUNCTIONS: [Function; 8] = [
+    ("copy", |r| black_box(&mut r.dx).copy_from_slice(black_box(&r.x))),
+    ("cross_entropy", |r| r.cross_entropy(|_| ())),
+    ("  smoothed", |r| r.cross_entropy(|options| options.label_smoothing = 0.1)),
+    ("  and weighted", Rows::weighted),
+    ("  probabilities", Rows::probabilities),
+    ("nll", Rows::nll),
+    ("multi_margin", Rows::multi_margin),
+    ("soft_margin", Rows::soft_margin),
+];
+
+fn report() {
+    println!("level {}: best / median of interleaved turns, and as multiples of the copy", level());
+    for (rows, classes) in SIZES {
+        let mut buffers = Rows::new(rows, classes);
+        let repeats = (50_000 / (rows * classes)).max(1);
+        let turns = (200_000_000 / (rows * classes * repeats)).clamp(20, 2000);
+        let mut times = FUNCTIONS.map(|_| Vec::new());
+        for _ in 0..turns {
+            for (times, (_, f)) in times.iter_mut().zip(FUNCTIONS) {
+                times.push(time(repeats, || f(&mut buffers)));
+            }
+        }
+        let copies = times[0].clone();
+        for ((name, _), times) in FUNCTIONS.iter().zip(times) {
+            let ratios = Times::new(times.iter().zip(&copies).map(|(time, copy)| time / copy).collect());
+            let (times, copy) = (Times::new(times), Times::new(copies.clone()));
+            println!(
+                "{rows:5} x {classes:<5} {name:15} {:10.2} / {:10.2} us   {:6.2} / {:6.2} x copy",
+                times.best() * 1e6,
+                times.median() * 1e6,
+                times.best() / copy.best(),
+                ratios.median(),
+            );
+        }
+    }
+}
+
+/// A batch of CTC with its buffers.
+struct Alignment {
+    log_probs: Vec<f32>,
+    labels: Vec<i32>,
+    dx: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+const STEPS: usize = 200;
+const BATCH: usize = 16;
+const LABELS: usize = 30;
+const CTC: Ctc = Ctc::new(64);
+
+impl Alignment {
+    fn new() -> Self {
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut log_probs = vec![0.0; STEPS * BATCH * CTC.classes];
+        flatgrad::init::normal(&mut log_probs, 0.0, 2.0, rng);
+        log_softmax_in_place(&mut log_probs, CTC.classes).expect("whole rows");
+        let labels = (0..BATCH * LABELS).map(|_| 1 + (rng.next_u64() % 63) as i32).collect();
+        let scratch = vec![0.0; CTC.scratch_len(STEPS, LABELS)];
+        Self { dx: log_probs.clone(), log_probs, labels, scratch }
+    }
+
+    fn run(&mut self, gradient: bool) {
+        let targets = CtcTargets::padded(&self.labels, &[LABELS; BATCH]);
+        let dx = gradient.then_some(&mut self.dx[..]);
+        let (x, scratch) = (&self.log_probs, &mut self.scratch);
+        black_box(ctc(x, &[STEPS; BATCH], targets, CTC, Reduction::Mean, dx, scratch).expect("a loss"));
+    }
+}
+
+fn report_ctc() {
+    let mut ctc = Alignment::new();
+    for (name, gradient) in [("forward", false), ("forward and backward", true)] {
+        let times = Times::new((0..300).map(|_| time(1, || ctc.run(gradient))).collect());
+        println!("ctc {name}: {:.0} / {:.0} us", times.best() * 1e6, times.median() * 1e6);
+    }
+}
+
+fn main() {
+    if let Ok(name) = std::env::var("FLATGRAD_LEVEL") {
+        set_level(Level::from_name(&name).expect("a level of this CPU"));
+    }
+    report();
+    report_ctc();
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group(format!("loss_rows/{}", level()));
+    for (rows, classes) in SIZES {
+        let mut buffers = Rows::new(rows, classes);
+        for (i, (name, f)) in FUNCTIONS.into_iter().enumerate() {
+            group.bench_function(format!("{} {i} {rows}x{classes}", name.trim()), |b| b.iter(|| f(&mut buffers)));
+        }
+    }
+    let mut ctc = Alignment::new();
+    group.bench_function("ctc 200x16x64", |b| b.iter(|| ctc.run(true)));
+    group.finish();
+    criterion.final_summary();
+}

@@ -1,0 +1,240 @@
+//! The rows of cross-entropy: a loss and a gradient for each, from one pass through [`each_row`].
+//!
+//! A row whose target is one class takes its share of softmax and subtracts 1 at the label. One whose target is spread
+//! over the classes, by `q`, has the loss `sum(q) * ln(sum of e^(x - max)) - sum(q * (x - max))`, all of whose terms
+//! have one sign: nothing cancels. The second sum is one of halves, as `x - max` may overflow.
+
+use super::labels::{Labels, Losses, weighted};
+use crate::kernel::{Exponent, Rows, Sums, Then, each_row, group_rows, map, map_reduce, total};
+use crate::simd::Simd;
+
+/// What the rows should be.
+#[derive(Clone, Copy)]
+pub(crate) struct Targets<'a> {
+    /// A class for each row, or none for any.
+    labels: Labels<'a>,
+    /// A probability for each logit.
+    probabilities: Option<&'a [f32]>,
+    rows: usize,
+    smoothing: f32,
+}
+
+impl<'a> Targets<'a> {
+    /// Classes. Of each row, `smoothing` is spread over all of them.
+    pub(crate) const fn labels(labels: Labels<'a>, smoothing: f32) -> Self {
+        Self { labels, probabilities: None, rows: labels.rows.len(), smoothing }
+    }
+
+    /// Probabilities. Of each row, `smoothing` is spread evenly.
+    pub(super) const fn probabilities(
+        probabilities: &'a [f32],
+        rows: usize,
+        classes: usize,
+        weight: Option<&'a [f32]>,
+        smoothing: f32,
+    ) -> Self {
+        let labels = Labels { weight, ..Labels::plain(&[], classes) };
+        Self { labels, probabilities: Some(probabilities), rows, smoothing }
+    }
+
+    /// Whether a row's target is more than one class.
+    #[inline(always)]
+    fn is_spread(self) -> bool {
+        self.probabilities.is_some() || self.smoothing != 0.0
+    }
+
+    /// The class of a row, if it has one, with the weight that it has there.
+    #[inline(always)]
+    fn class(self, row: usize) -> Option<(usize, f32)> {
+        let class = self.labels.rows.get(row).and_then(|&label| self.labels.class(label))?;
+        Some((class, self.labels.weight(class)))
+    }
+
+    /// What is spread over the classes of a row, none if it does not count.
+    #[inline(always)]
+    fn spread(self, row: usize) -> Option<Spread<'a>> {
+        let Labels { classes, weight, .. } = self.labels;
+        let probabilities = self.probabilities.and_then(|p| p.get(row * classes..)?.get(..classes));
+        let class = self.class(row);
+        if probabilities.is_none() && class.is_none() {
+            return None;
+        }
+        let (scale, offset) = (1.0 - self.smoothing, self.smoothing / classes.max(1) as f32);
+        Some(Spread { probabilities, weight, scale, offset, class: class.unwrap_or((usize::MAX, 0.0)) })
+    }
+}
+
+/// `q = weight * (scale * probability + offset)`, the target of each class; no weights are ones, no probabilities zeros.
+#[derive(Clone, Copy)]
+struct Spread<'a> {
+    probabilities: Option<&'a [f32]>,
+    weight: Option<&'a [f32]>,
+    scale: f32,
+    offset: f32,
+    /// The label, if any, which is a probability of 1, and its weight.
+    class: (usize, f32),
+}
+
+impl<'a> Spread<'a> {
+    /// Probabilities and weights; anything for those that there are not.
+    #[inline(always)]
+    fn slices(self, anything: &'a [f32]) -> [&'a [f32]; 2] {
+        [self.probabilities.unwrap_or(anything), self.weight.unwrap_or(anything)]
+    }
+
+    /// `q` of a register's classes, but for the label. Masks and not branches: the loop is compiled once.
+    #[inline(always)]
+    fn of<S: Simd>(self, s: S, p: S::F32, w: S::F32) -> S::F32 {
+        let (one, offset) = (s.splat(1.0), s.splat(self.offset));
+        let has = |there: bool| s.lt(s.splat(0.0), s.splat(f32::from(u8::from(there))));
+        let q = s.select(has(self.probabilities.is_some()), s.mul_add(p, s.splat(self.scale), offset), offset);
+        s.mul(q, s.select(has(self.weight.is_some()), w, one))
+    }
+}
+
+/// The sum of the rows' losses. *Writes* them to `each` and their gradient divided by `divisor` to `dlogits`.
+///
+/// Out of line: the losses and the nets share it. The targets come by reference: copied from call to call, half a dozen
+/// words take as long as a row.
+#[inline(never)]
+pub(crate) fn cross_entropy_rows<S: Simd>(
+    s: S,
+    logits: &[f32],
+    targets: &Targets,
+    divisor: f32,
+    each: Option<&mut [f32]>,
+    dlogits: Option<&mut [f32]>,
+) -> f32 {
+    s.vectorize(
+        #[inline(always)]
+        move || rows_inline(s, logits, targets, divisor, each, dlogits),
+    )
+}
+
+#[inline(always)]
+fn rows_inline<S: Simd>(
+    s: S,
+    logits: &[f32],
+    targets: &Targets,
+    divisor: f32,
+    each: Option<&mut [f32]>,
+    mut dlogits: Option<&mut [f32]>,
+) -> f32 {
+    let (targets, classes, is_spread) = (*targets, targets.labels.classes, targets.is_spread());
+    let (count, factor) = (group_rows(classes), if divisor == 0.0 { f32::NAN } else { 1.0 / divisor });
+    let mut losses = Losses::new(each);
+    for first in (0..targets.rows).step_by(count) {
+        let (start, rows) = (first * classes, count.min(targets.rows - first));
+        let x = logits.get(start..).unwrap_or_default();
+        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
+        let labels = targets.labels.part(first, rows);
+        let (is_plain, shares) = (labels.is_plain(), labels.shares(factor));
+        // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
+        let (part, then) = match dx.as_deref_mut() {
+            Some(dx) if is_spread => (Rows::InTo(x, dx), Then::Share(1.0)),
+            Some(dx) if is_plain => (Rows::InTo(x, dx), Then::Share(factor)),
+            Some(dx) => (Rows::InTo(x, dx), Then::Shares(&shares, 1.0)),
+            None => (Rows::In(x), Then::Sum),
+        };
+        let mut sums = Sums::NONE;
+        each_row(s, Exponent::PLAIN, part, (rows, classes), then, Some(&mut sums));
+        // The logarithms become the losses.
+        let mut ln = sums.ln(s);
+        if is_spread {
+            for i in 0..rows {
+                let row = i * classes..(i + 1) * classes;
+                let dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(row.clone()));
+                let x = x.get(row).unwrap_or_default();
+                ln[i] = spread_row(s, x, targets.spread(first + i), [sums.max[i], ln[i]], factor, dx);
+            }
+        } else {
+            for (i, &label) in labels.rows.iter().enumerate() {
+                // Of an ignored row, some element loses its share, which is 0.
+                let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
+                ln[i] -= x.get(at).copied().unwrap_or_default() - sums.max[i];
+                if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
+                    *dx -= shares[i];
+                }
+            }
+            if !is_plain {
+                labels.weigh(&mut ln);
+            }
+        }
+        losses.add_all(ln.get(..rows).unwrap_or_default());
+    }
+    losses.sum()
+}
+
+/// The loss of a row whose softmax is in `dx`, where that is given, and becomes the gradient times `factor`.
+///
+/// Out of line, so that rows with one class each do not wait for the registers of these.
+#[inline(never)]
+fn spread_row<S: Simd>(
+    s: S,
+    x: &[f32],
+    spread: Option<Spread>,
+    [max, ln]: [f32; 2],
+    factor: f32,
+    dx: Option<&mut [f32]>,
+) -> f32 {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            let Some(spread) = spread else {
+                // 0, and NaN where softmax is.
+                dx.unwrap_or_default().iter_mut().for_each(|dx| *dx *= 0.0);
+                return 0.0;
+            };
+            let (label, label_weight) = spread.class;
+            let hard = label_weight * spread.scale;
+            let [mut all, mut halves] = spread_sums(s, x, spread, max * 0.5);
+            if let Some(&x) = x.get(label) {
+                all += hard;
+                halves += weighted(hard, x * 0.5 - max * 0.5);
+            }
+            if let Some(dx) = dx {
+                let share = all * factor;
+                // The label's once more: all of its `q` is subtracted in one, as it was added.
+                let of_label = dx.get(label).map(|dx| dx * share - (spread.offset * label_weight + hard) * factor);
+                spread_gradient(s, x, dx, spread, [share, factor]);
+                if let (Some(to), Some(dx)) = (dx.get_mut(label), of_label) {
+                    *to = dx;
+                }
+            }
+            all * ln - 2.0 * halves
+        },
+    )
+}
+
+/// The sum of `q`, and that of `q * (x - max) / 2`, where a `q` of 0 counts for nothing.
+#[inline(always)]
+fn spread_sums<S: Simd>(s: S, x: &[f32], spread: Spread, half_max: f32) -> [f32; 2] {
+    let (half, minus, zero) = (s.splat(0.5), s.splat(-half_max), s.splat(0.0));
+    let [p, w] = spread.slices(x);
+    let [all, halves] = map_reduce(
+        s,
+        [],
+        [x, p, w],
+        [s.wide(zero); 2],
+        #[inline(always)]
+        |[], [x, p, w], [all, halves]| {
+            let q = spread.of(s, p, w);
+            let term = s.mul(q, s.mul_add(x, half, minus));
+            ([], [s.add(all, q), s.add(halves, s.select(s.eq(q, zero), zero, term))])
+        },
+    );
+    [total(s, all), total(s, halves)]
+}
+
+/// loss = sum(q) ln(sum of e^x) - sum(q x): dx = sum(q) softmax(x) - q
+#[inline(always)]
+fn spread_gradient<S: Simd>(s: S, x: &[f32], dx: &mut [f32], spread: Spread, [share, factor]: [f32; 2]) {
+    let (share, factor) = (s.splat(share), s.splat(factor));
+    map(
+        s,
+        [dx],
+        spread.slices(x),
+        #[inline(always)]
+        |[dx], [p, w]| [s.sub(s.mul(dx, share), s.mul(spread.of(s, p, w), factor))],
+    );
+}
