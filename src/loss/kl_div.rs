@@ -32,7 +32,7 @@ impl KlDiv {
 ///
 /// As [`torch.nn.KLDivLoss`](https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html). A target probability of 0 adds
 /// 0, also where `x` is `-inf` or the target its logarithm, `-inf`; PyTorch gives NaN there. Its `dtarget` is the limit: `-inf`, or 0
-/// with `log_target`. A probability of 0 in `x` alone is an infinite loss, a negative target is NaN.
+/// with `log_target`. A probability of 0 in `x` alone is an infinite loss, a negative target is NaN; `e^target` is at most `f32::MAX`.
 ///
 /// # Errors
 /// [`Error::Length`](crate::Error::Length) where a slice is not as long as `x`; nothing is written.
@@ -71,7 +71,7 @@ struct FromLogarithm;
 impl Pointwise<2, 2> for FromLogarithm {
     #[inline(always)]
     fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
-        let p = exp(s, t);
+        let p = s.min(s.splat(f32::MAX), exp(s, t));
         // Above -inf, so that two of them have no difference of NaN.
         let d = s.sub(s.max(s.splat(f32::MIN), t), x);
         // loss = e^t (t - x): dtarget = e^t (t - x + 1)

@@ -74,14 +74,19 @@ fn check_eps(eps: f32) -> Result<()> {
     if eps >= 0.0 { Ok(()) } else { Err(Error::Value { argument: "eps", expected: "at least 0" }) }
 }
 
-/// `loss`, with Stirling's approximation of `ln t!` where that is wanted.
+/// `rate - t ln(rate)`, and Stirling's approximation of `ln t!` where that is wanted; `rate` alone where that is infinite.
 #[inline(always)]
-fn with_stirling<L: Lanes>(s: L, full: bool, t: L::F32, loss: L::F32) -> L::F32 {
-    if !full {
-        return loss;
+fn of_count<L: Lanes>(s: L, full: bool, t: L::F32, rate: L::F32, ln_rate: L::F32) -> L::F32 {
+    let (mut factor, mut term) = (s.neg(ln_rate), rate);
+    if full {
+        // t ln t - t + ln(2 pi t) / 2, where t ln t is not yet multiplied: the two logarithms may be near.
+        let (ln, is_more) = (ln(s, t), s.lt(s.splat(1.0), t));
+        let stirling = s.mul_add(s.splat(0.5), ln, s.splat(HALF_LN_TAU));
+        factor = s.select(is_more, s.sub(s.sub(ln, ln_rate), s.splat(1.0)), factor);
+        term = s.select(is_more, s.add(rate, stirling), term);
     }
-    let stirling = s.sub(s.mul_add(s.add(t, s.splat(0.5)), ln(s, t), s.splat(HALF_LN_TAU)), t);
-    s.select(s.lt(s.splat(1.0), t), s.add(loss, stirling), loss)
+    let is_infinite = s.eq(rate, s.splat(f32::INFINITY));
+    s.select(is_infinite, rate, s.add(times(s, t, factor), term))
 }
 
 #[derive(Clone, Copy)]
@@ -94,9 +99,7 @@ impl Pointwise<2, 1> for OfLogRate {
     fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
         let e = exp(s, x);
         // loss = e^x - t x: dx = e^x - t
-        let loss = s.sub(e, times(s, t, x));
-        let loss = s.select(s.eq(e, s.splat(f32::INFINITY)), e, loss);
-        (with_stirling(s, self.full, t, loss), [s.sub(e, t)])
+        (of_count(s, self.full, t, e, x), [s.sub(e, t)])
     }
 }
 
@@ -111,10 +114,8 @@ impl Pointwise<2, 1> for OfRate {
     fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
         let rate = s.add(x, s.splat(self.eps));
         // loss = x - t ln rate: dx = 1 - t / rate
-        let loss = s.sub(x, times(s, t, ln(s, rate)));
-        let loss = s.select(s.eq(x, s.splat(f32::INFINITY)), x, loss);
         let divisor = s.select(s.eq(rate, s.splat(0.0)), s.splat(f32::MIN_POSITIVE), rate);
-        (with_stirling(s, self.full, t, loss), [s.sub(s.splat(1.0), s.div(t, divisor))])
+        (of_count(s, self.full, t, x, ln(s, rate)), [s.sub(s.splat(1.0), s.div(t, divisor))])
     }
 }
 

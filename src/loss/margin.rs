@@ -3,7 +3,7 @@
 //! At a tie, where a hinge just touches 0, its gradient is 0, as in PyTorch since 2.15 (before, it was that of the slope).
 
 use super::Reduction;
-use super::logistic::logistic;
+use super::logistic::{logistic, times};
 use super::pointwise::{Pass, Pointwise};
 use crate::error::Result;
 use crate::simd::Lanes;
@@ -39,7 +39,7 @@ pub struct MarginRankingGrads<'a> {
 /// `dx2 = target` where the loss is above 0, else 0 (where it is NaN too).
 ///
 /// As [`torch.nn.MarginRankingLoss`](https://pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html); other targets are
-/// factors. A difference above `f32::MAX` is infinite, of equal infinities NaN.
+/// factors. A difference above `f32::MAX` is infinite, whatever the factor; that of equal infinities is NaN.
 ///
 /// # Errors
 /// [`Error::Length`](crate::Error::Length) where a slice is not as long as `x1`; nothing is written.
@@ -76,7 +76,7 @@ impl Pointwise<3, 2> for Ranking {
     #[inline(always)]
     fn at<L: Lanes>(self, s: L, [x1, x2, y]: [L::F32; 3]) -> (L::F32, [L::F32; 2]) {
         let zero = s.splat(0.0);
-        let short = s.sub(s.splat(self.margin), s.mul(y, s.sub(x1, x2)));
+        let short = s.sub(s.splat(self.margin), times(s, y, s.sub(x1, x2)));
         // loss = max(0, margin - y (x1 - x2)): dx2 = y where it is above 0
         let dx2 = s.select(s.lt(zero, short), y, zero);
         (s.max(zero, short), [s.neg(dx2), dx2])

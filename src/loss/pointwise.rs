@@ -47,10 +47,15 @@ impl Shared<'_> {
                 if start > 0 && BLOCK.checked_rem(row.len()) == Some(0) {
                     return;
                 }
-                let mut i = start.checked_rem(row.len()).unwrap_or_default();
-                for to in to {
-                    *to = row.get(i).copied().unwrap_or_default();
-                    i = if i + 1 < row.len() { i + 1 } else { 0 };
+                let first = start.checked_rem(row.len()).unwrap_or_default();
+                let (before, from) = row.split_at_checked(first).unwrap_or_default();
+                copy(from, to);
+                copy(before, to.get_mut(from.len()..).unwrap_or_default());
+                // Whole rows are doubled until the block is full.
+                let mut done = row.len().max(1);
+                while let Some((whole, rest)) = to.split_at_mut_checked(done) {
+                    copy(whole, rest);
+                    done = if rest.is_empty() { usize::MAX } else { done.saturating_mul(2) };
                 }
             }
             Self::Column(column, width) => {
@@ -226,16 +231,21 @@ fn blocks<S: Simd>(s: S, pass: Pass<'_>, f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_
         shared.spread(start, &mut spread);
         let last = if matches!(shared, Shared::None) { &[] } else { part(&spread, 0, n) };
         let dlast = if column.is_some() { part_mut(&mut dcolumn, 0, n) } else { part_mut(dz, start, n) };
-        let (here, beyond) = losses.split_at_mut_checked(n).unwrap_or_default();
-        beyond.fill(0.0);
+        if n < BLOCK {
+            losses.fill(0.0);
+        }
         let ins = [part(x, start, n), part(y, start, n), part(z, start, n), last];
         let outs = [part_mut(dx, start, n), part_mut(dy, start, n), dlast];
-        whole_and_rest(S::Long::LANES, ins, here, outs, f);
+        if n.is_multiple_of(S::Long::LANES) {
+            f(ins, part_mut(&mut losses, 0, n), outs);
+        } else {
+            whole_and_rest(S::Long::LANES, ins, part_mut(&mut losses, 0, n), outs, f);
+        }
 
         let sum = block_sum(s, &losses);
         total.add(sum);
-        for (to, loss) in part_mut(each.as_deref_mut().unwrap_or_default(), start, n).iter_mut().zip(&losses) {
-            *to = *loss;
+        if let Some(each) = &mut each {
+            copy(&losses, part_mut(each, start, n));
         }
         if let Some(column) = &mut column {
             column.add(part(&dcolumn, 0, n));
@@ -276,39 +286,45 @@ fn whole_and_rest(
     lanes: usize,
     ins: Ins<'_>,
     losses: &mut [f32],
-    outs: Outs<'_>,
+    [a, b, c]: Outs<'_>,
     f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>),
 ) {
     let rest = losses.len().checked_rem(lanes).unwrap_or_default();
     let whole = losses.len() - rest;
     let (losses, losses_rest) = losses.split_at_mut_checked(whole).unwrap_or_default();
-    let (mut starts, mut padded): (Ins, _) = ([&[]; INPUTS], [[0.0; LONGEST]; INPUTS]);
-    let mut rests: Ins = [&[]; INPUTS];
+    let (mut ins, mut ins_rest) = (ins, ins);
     for i in 0..INPUTS {
-        (starts[i], rests[i]) = ins[i].split_at_checked(whole).unwrap_or_default();
+        (ins[i], ins_rest[i]) = ins[i].split_at_checked(whole).unwrap_or_default();
     }
-    let [a, b, c] = outs;
     let (a, a_rest) = a.split_at_mut_checked(whole).unwrap_or_default();
     let (b, b_rest) = b.split_at_mut_checked(whole).unwrap_or_default();
     let (c, c_rest) = c.split_at_mut_checked(whole).unwrap_or_default();
-    if whole > 0 {
-        f(starts, losses, [a, b, c]);
-    }
-    if rest == 0 {
-        return;
-    }
-    let mut written = [[0.0; LONGEST]; GRADS + 1];
-    for (to, from) in padded.iter_mut().zip(rests) {
+    f(ins, losses, [a, b, c]);
+    padded(lanes, ins_rest, losses_rest, [a_rest, b_rest, c_rest], f);
+}
+
+/// `f` on less than a row of lanes.
+fn padded(
+    lanes: usize,
+    ins: Ins<'_>,
+    losses: &mut [f32],
+    [a, b, c]: Outs<'_>,
+    f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>),
+) {
+    let (mut from, mut to) = ([[0.0; LONGEST]; INPUTS], [[0.0; LONGEST]; GRADS + 1]);
+    for (to, from) in from.iter_mut().zip(ins) {
         copy(from, to);
     }
+    // What is not given, or not wanted, stays so.
+    let wanted = |x: &[f32]| if x.is_empty() { 0 } else { lanes };
+    let mut rows = ins;
     for i in 0..INPUTS {
-        starts[i] = if rests[i].is_empty() { &[] } else { part(&padded[i], 0, lanes) };
+        rows[i] = part(&from[i], 0, wanted(ins[i]));
     }
-    let [v, x, y, z] = &mut written;
-    let wanted = |rest: &[f32]| if rest.is_empty() { 0 } else { lanes };
-    let outs = [part_mut(x, 0, wanted(a_rest)), part_mut(y, 0, wanted(b_rest)), part_mut(z, 0, wanted(c_rest))];
-    f(starts, part_mut(v, 0, lanes), outs);
-    for (to, from) in [losses_rest, a_rest, b_rest, c_rest].into_iter().zip(&written) {
+    let [v, x, y, z] = &mut to;
+    let outs = [part_mut(x, 0, wanted(a)), part_mut(y, 0, wanted(b)), part_mut(z, 0, wanted(c))];
+    f(rows, part_mut(v, 0, lanes), outs);
+    for (to, from) in [losses, a, b, c].into_iter().zip(&to) {
         copy(from, to);
     }
 }

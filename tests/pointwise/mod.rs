@@ -198,13 +198,16 @@ impl Loss {
         self.inputs.iter().map(|(_, domain)| (0..n).map(|_| draw(*domain, &mut random)).collect()).collect()
     }
 
-    /// [`draw`](Self::draw) with special numbers strewn in, in an order without a period of 16.
+    /// [`draw`](Self::draw) with special numbers strewn in, in every combination sooner or later.
     pub fn draw_with_specials(&self, n: usize, seed: u64) -> Vec<Vec<f32>> {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut inputs = self.draw(n, seed);
-        for (j, (x, (_, domain))) in inputs.iter_mut().zip(self.inputs).enumerate() {
+        for (x, (_, domain)) in inputs.iter_mut().zip(self.inputs) {
             let specials = specials(*domain);
-            for (i, x) in x.iter_mut().enumerate().filter(|(i, _)| i % 5 == 2) {
-                *x = specials[(i / 5 * (2 * j + 1) + j) % specials.len()];
+            for x in x.iter_mut() {
+                if unit(&mut random) < 0.4 {
+                    *x = specials[random.next_u32() as usize % specials.len()];
+                }
             }
         }
         inputs
