@@ -153,9 +153,9 @@ fn bce_with_logits_has_all_its_digits() {
                 let off = ulps(each[i], exact);
                 assert!(off <= 4.0, "{level}: {:e}, not {exact:e}, at {x} for {t}, weight {w}", each[i]);
                 if kind == 2 {
-                    worst_soft = worst_soft.max(off)
+                    worst_soft = worst_soft.max(off);
                 } else {
-                    worst = worst.max(off)
+                    worst = worst.max(off);
                 }
                 let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
                 let slope = if t == 1.0 { -w * w * sigmoid(-x) } else { w * sigmoid(x) };

@@ -35,7 +35,7 @@ pub enum Reduction<'a> {
     /// PyTorch's `none`: *writes* each row's loss to the slice, answers their sum, and the gradient is that of the sum.
     Each(&'a mut [f32]),
     /// Their sum divided by this number: PyTorch's `batchmean` with the number of rows, or the mean over all batches whose
-    /// gradients are accumulated.
+    /// gradients are accumulated. 0 gives NaN and infinities.
     MeanOver(usize),
     /// What [`watch`](Self::watch) gives.
     Watched(Watched<'a>),
@@ -81,7 +81,8 @@ struct Reduced<'a> {
 }
 
 impl<'a> Reduction<'a> {
-    /// The same, and *writes* to `health` how the losses and the gradients of this call are, from the same pass:
+    /// The same, and *writes* to `health` how the losses and the gradients of this call are, from the same pass. All losses that
+    /// go element by element take it; [`cross_entropy`] answers [`Error::Value`].
     ///
     /// ```
     /// use flatgrad::loss::{Health, Reduction, mse};
