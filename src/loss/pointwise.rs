@@ -9,7 +9,7 @@ use super::{Health, Reduced, Reduction};
 use crate::error::{Error, Result};
 use crate::kernel::{BLOCK, Extent, Sum, all_within, block_sum};
 use crate::shape::{check_len, check_rows};
-use crate::simd::{LONGEST, Lanes, Simd};
+use crate::simd::{LONGEST, Lanes, Level, Simd};
 use crate::{dispatch, simd};
 
 /// The most inputs of a loss: an element's own, and one that rows or columns share.
@@ -19,6 +19,8 @@ const GRADS: usize = 3;
 
 type Ins<'a> = [&'a [f32]; INPUTS];
 type Outs<'a> = [&'a mut [f32]; GRADS];
+/// The losses of whole rows of lanes, and their gradients, on a level: [`rows`] of a loss.
+type Loop<'a> = dyn Fn(Level, Ins<'_>, &mut [f32], Outs<'_>) + 'a;
 
 /// The loss of an element of `I` inputs, and its gradients for `G` of them. An input that is not given is 1.
 pub(super) trait Pointwise<const I: usize, const G: usize>: Copy {
@@ -187,7 +189,8 @@ impl<'a> Pass<'a> {
 
     /// The loss, reduced. *Writes* what was asked for.
     pub(super) fn run<P: Pointwise<I, G>, const I: usize, const G: usize>(self, loss: P) -> f32 {
-        dispatch!(simd::level(), s => run_on(s, self, loss))
+        let factor = 1.0 / self.reduced.divisor;
+        blocks(self, &|level, ins, losses, outs| dispatch!(level, s => rows(s, loss, factor, ins, losses, outs)))
     }
 }
 
@@ -212,15 +215,12 @@ pub(super) fn check_elements(
     }
 }
 
-#[inline(always)]
-fn run_on<S: Simd, P: Pointwise<I, G>, const I: usize, const G: usize>(s: S, pass: Pass<'_>, loss: P) -> f32 {
-    let factor = 1.0 / pass.reduced.divisor;
-    blocks(s, pass, &|ins, values, grads| rows(s, loss, factor, ins, values, grads))
-}
-
-/// Block by block. Compiled once for all losses.
+/// Block by block. Compiled once for all losses and levels.
 #[inline(never)]
-fn blocks<S: Simd>(s: S, pass: Pass<'_>, f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>)) -> f32 {
+fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
+    let level = simd::level();
+    let lanes = dispatch!(level, s => longest_row(s));
+    let f = |ins: Ins<'_>, losses: &mut [f32], outs: Outs<'_>| f(level, ins, losses, outs);
     let Pass { len, ins: [x, y, z], shared, grads: [dx, dy, dz], mut column, reduced } = pass;
     let Reduced { divisor, mut each, health } = reduced;
     let (mut losses, mut spread, mut dcolumn) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
@@ -236,13 +236,13 @@ fn blocks<S: Simd>(s: S, pass: Pass<'_>, f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_
         }
         let ins = [part(x, start, n), part(y, start, n), part(z, start, n), last];
         let outs = [part_mut(dx, start, n), part_mut(dy, start, n), dlast];
-        if n.is_multiple_of(S::Long::LANES) {
+        if n.is_multiple_of(lanes) {
             f(ins, part_mut(&mut losses, 0, n), outs);
         } else {
-            whole_and_rest(S::Long::LANES, ins, part_mut(&mut losses, 0, n), outs, f);
+            whole_and_rest(lanes, ins, part_mut(&mut losses, 0, n), outs, &f);
         }
 
-        let sum = block_sum(s, &losses);
+        let sum = dispatch!(level, s => block_sum(s, &losses));
         total.add(sum);
         if let Some(each) = &mut each {
             copy(&losses, part_mut(each, start, n));
@@ -252,20 +252,25 @@ fn blocks<S: Simd>(s: S, pass: Pass<'_>, f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_
         }
         if health.is_some() {
             for grad in [&*dx, &*dy, &*dz] {
-                of_grads.add(s, part(grad, start, n));
+                of_grads.add(level, part(grad, start, n));
             }
             if !sum.is_finite() {
-                of_losses.add(s, &losses);
+                of_losses.add(level, &losses);
             }
         }
     }
     if let Some(health) = health {
         if let Some(column) = column {
-            of_grads.add(s, column.out);
+            of_grads.add(level, column.out);
         }
         *health = Health::new(of_losses, of_grads);
     }
     total.value() / divisor
+}
+
+#[inline(always)]
+fn longest_row<S: Simd>(_: S) -> usize {
+    S::Long::LANES
 }
 
 /// `n` elements from `start` on; none of a slice that is not there.
@@ -338,37 +343,31 @@ fn copy(from: &[f32], to: &mut [f32]) {
 }
 
 /// The losses of whole rows of lanes, and `factor` times their gradients where wanted: the one loop of a loss.
-#[inline(never)]
+#[inline(always)]
 fn rows<S: Simd, P: Pointwise<I, G>, const I: usize, const G: usize>(
     s: S,
     loss: P,
     factor: f32,
     ins: Ins<'_>,
     losses: &mut [f32],
-    outs: Outs<'_>,
+    [a, b, c]: Outs<'_>,
 ) {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            let s = s.long();
-            let factor = s.splat(factor);
-            let [a, b, c] = outs;
-            let outs = [S::Long::chunks_mut(a).0, S::Long::chunks_mut(b).0, S::Long::chunks_mut(c).0];
-            for (i, to) in S::Long::chunks_mut(losses).0.iter_mut().enumerate() {
-                let mut x = [s.splat(1.0); I];
-                for j in 0..I {
-                    if let Some(from) = S::Long::chunks(ins[j]).0.get(i) {
-                        x[j] = s.load(from);
-                    }
-                }
-                let (value, grads) = loss.at(s, x);
-                s.store(value, to);
-                for j in 0..G {
-                    if let Some(to) = outs[j].get_mut(i) {
-                        s.store(s.mul(grads[j], factor), to);
-                    }
-                }
+    let s = s.long();
+    let factor = s.splat(factor);
+    let outs = [S::Long::chunks_mut(a).0, S::Long::chunks_mut(b).0, S::Long::chunks_mut(c).0];
+    for (i, to) in S::Long::chunks_mut(losses).0.iter_mut().enumerate() {
+        let mut x = [s.splat(1.0); I];
+        for j in 0..I {
+            if let Some(from) = S::Long::chunks(ins[j]).0.get(i) {
+                x[j] = s.load(from);
             }
-        },
-    );
+        }
+        let (value, grads) = loss.at(s, x);
+        s.store(value, to);
+        for j in 0..G {
+            if let Some(to) = outs[j].get_mut(i) {
+                s.store(s.mul(grads[j], factor), to);
+            }
+        }
+    }
 }
