@@ -252,7 +252,9 @@ fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
         }
         if health.is_some() {
             for grad in [&*dx, &*dy, &*dz] {
-                of_grads.add(level, part(grad, start, n));
+                if !grad.is_empty() {
+                    of_grads.add(level, part(grad, start, n));
+                }
             }
             if !sum.is_finite() {
                 of_losses.add(level, &losses);
