@@ -2,7 +2,7 @@
 //!
 //! With `e = e^-|x|`: `ln(1 + e) = 2 atanh(q)` for `q = e / (2 + e) <= 1/3`, which is `2 q + q^3 p(q^2)` with `p` of degree 4 as
 //! in `math::softplus`. As `2 q = e - e q`, it is `e - q (e - q^2 p)`: what `q` lacks counts by a third. `math::softplus` is
-//! rounded once, and costs twice as much.
+//! rounded once, for more operations; here `e` is shared with the sigmoids.
 
 use crate::math::{exp, polynomial};
 use crate::simd::Lanes;
