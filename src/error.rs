@@ -56,6 +56,17 @@ pub enum Error {
         /// What it must be.
         expected: &'static str,
     },
+    /// An element is outside the range in which the function is defined.
+    Element {
+        /// The argument's name.
+        argument: &'static str,
+        /// Where it stands.
+        index: usize,
+        /// What it must be.
+        expected: &'static str,
+        /// The element.
+        found: f32,
+    },
     /// Bytes that are not in the format they should be in.
     Format {
         /// The argument's name.
@@ -90,6 +101,9 @@ impl fmt::Display for Error {
                 write!(f, "`{argument}[{index}]` is {found}, expected an index in 0..{len}")
             }
             Self::Value { argument, expected } => write!(f, "`{argument}` must be {expected}"),
+            Self::Element { argument, index, expected, found } => {
+                write!(f, "`{argument}[{index}]` is {found}, it must be {expected}")
+            }
             Self::Format { argument, expected } => write!(f, "`{argument}`: {expected}"),
             Self::Chain { layer, expected, found } => {
                 write!(f, "layer {layer} takes {found} inputs, but the layer before it gives {expected}")

@@ -1,6 +1,7 @@
 //! Loops over slices that never heard of gradients. Only `reduce`, `map_long`, `matmul` and the narrow rows of
 //! `softmax` handle a slice's tail.
 
+mod block;
 pub mod elementwise;
 mod map;
 mod matmul;
@@ -14,6 +15,7 @@ pub use softmax::{
     Softmax, log_softmax, log_softmax_in_place, log_sum_exp, softmax, softmax_in_place, softmin, softmin_in_place,
 };
 
+pub(crate) use block::{BLOCK, Extent, all_within, block_sum};
 pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Product, Start, multiply};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};

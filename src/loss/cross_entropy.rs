@@ -13,7 +13,6 @@ use crate::{dispatch, simd};
 
 /// Options of [`cross_entropy`] and [`cross_entropy_probabilities`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct CrossEntropy<'a> {
     /// Number of classes: the length of a row of logits.
     pub classes: usize,

@@ -13,7 +13,6 @@ use crate::{dispatch, simd};
 
 /// Options of [`ctc`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Ctc {
     /// Number of classes, the blank included: the length of a row of log-probabilities.
     pub classes: usize,

@@ -1,27 +1,43 @@
 //! Loss functions: a free function each, options with PyTorch's defaults, the gradient from the same pass.
 
+mod binary;
 mod cross_entropy;
 mod cross_entropy_rows;
 mod ctc;
 mod ctc_states;
+mod health;
+mod kl_div;
 mod labels;
+mod likelihood;
+mod logistic;
+mod margin;
 mod multiclass_margin;
 mod multilabel_soft_margin;
 mod nll;
+mod pointwise;
+mod regression;
 
+pub use binary::{Bce, BceWithLogits, bce, bce_with_logits};
 pub use cross_entropy::{CrossEntropy, cross_entropy, cross_entropy_probabilities};
-pub(crate) use cross_entropy_rows::{Targets, cross_entropy_rows};
 pub use ctc::{Ctc, CtcTargets, ctc};
-pub(crate) use labels::{Labels, check_labels};
+pub use health::Health;
+pub use kl_div::{KlDiv, kl_div};
+pub use likelihood::{GaussianNll, GaussianNllGrads, PoissonNll, gaussian_nll, poisson_nll};
+pub use margin::{HingeEmbedding, MarginRanking, MarginRankingGrads, hinge_embedding, margin_ranking, soft_margin};
 pub use multiclass_margin::{MultiMargin, MultilabelMargin, multi_margin, multilabel_margin};
 pub use multilabel_soft_margin::{MultilabelSoftMargin, multilabel_soft_margin};
 pub use nll::{Nll, nll};
+pub use regression::{Huber, SmoothL1, huber, l1, mse, smooth_l1};
 
-use crate::error::Result;
+pub(crate) use cross_entropy_rows::{Targets, cross_entropy_rows};
+pub(crate) use labels::{Labels, check_labels};
+
+use crate::error::{Error, Result};
 use crate::shape::check_len;
 
-/// How the losses of the rows become one number.
+/// How the losses of the rows, or of the elements, become one number.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub enum Reduction<'a> {
     /// Their mean; NaN for no rows, as in PyTorch.
     #[default]
@@ -30,19 +46,99 @@ pub enum Reduction<'a> {
     Sum,
     /// PyTorch's `none`: *writes* each row's loss to the slice, answers their sum, and the gradient is that of the sum.
     Each(&'a mut [f32]),
+    /// Their sum divided by this number: PyTorch's `batchmean` with the number of rows, or the mean over all batches whose
+    /// gradients are accumulated. 0 gives NaN and infinities.
+    MeanOver(usize),
+    /// What [`watch`](Self::watch) gives.
+    Watched(Watched<'a>),
+}
+
+/// A [`Reduction`] whose pass also takes the health of the step.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    /// What the sum is divided by; `None` for the number of losses.
+    over: Option<usize>,
+    each: Option<&'a mut [f32]>,
+    health: &'a mut Health,
+}
+
+/// Where the gradients of a loss of `x` and `target` go, each where it is wanted.
+#[derive(Debug, Default)]
+pub struct Grads<'a> {
+    /// For `x`.
+    pub dx: Option<&'a mut [f32]>,
+    /// For `target`.
+    pub dtarget: Option<&'a mut [f32]>,
+}
+
+impl<'a> Grads<'a> {
+    /// No gradient is wanted.
+    pub const NONE: Self = Self { dx: None, dtarget: None };
+
+    /// The gradient for `x` alone.
+    #[must_use]
+    pub const fn dx(dx: &'a mut [f32]) -> Self {
+        Self { dx: Some(dx), dtarget: None }
+    }
+}
+
+/// A reduction taken apart and checked.
+struct Reduced<'a> {
+    /// What the sum and its gradient are divided by.
+    divisor: f32,
+    /// Where each loss goes.
+    each: Option<&'a mut [f32]>,
+    /// Where the health goes.
+    health: Option<&'a mut Health>,
 }
 
 impl<'a> Reduction<'a> {
+    /// The same, and *writes* to `health` how the losses and the gradients of this call are, from the same pass. All losses that
+    /// go element by element take it; [`cross_entropy`] answers [`Error::Value`].
+    ///
+    /// ```
+    /// use flatgrad::loss::{Health, Reduction, mse};
+    ///
+    /// let (mut health, mut dx) = (Health::default(), [0.0; 3]);
+    /// mse(&[1.0, f32::NAN, -4.0], &[0.0; 3], Reduction::Sum.watch(&mut health), Some(&mut dx))?;
+    /// assert_eq!((health.bad_losses, health.bad_gradients, health.max_gradient), (1, 1, 8.0));
+    /// # Ok::<(), flatgrad::Error>(())
+    /// ```
+    #[must_use]
+    pub fn watch(self, health: &'a mut Health) -> Self {
+        let (over, each) = match self {
+            Self::Mean => (None, None),
+            Self::Sum => (Some(1), None),
+            Self::Each(each) => (Some(1), Some(each)),
+            Self::MeanOver(rows) => (Some(rows), None),
+            Self::Watched(watched) => (watched.over, watched.each),
+        };
+        Self::Watched(Watched { over, each, health })
+    }
+
     /// Checks the slice of [`Each`](Self::Each) and takes the reduction apart: what the loss and the gradient of a
     /// row are divided by, and where its loss goes.
     fn check(self, rows: usize) -> Result<(f32, Option<&'a mut [f32]>)> {
-        match self {
-            Self::Mean => Ok((rows as f32, None)),
-            Self::Sum => Ok((1.0, None)),
-            Self::Each(each) => {
-                check_len("each", each, rows, 1)?;
-                Ok((1.0, Some(each)))
-            }
+        let Reduced { divisor, each, health } = self.take_apart(rows)?;
+        match health {
+            None => Ok((divisor, each)),
+            Some(_) => Err(Error::Value { argument: "reduction", expected: "without a watch: this loss has none yet" }),
         }
+    }
+
+    /// Takes the reduction of `rows` losses apart, and checks that there is room for each of them.
+    fn take_apart(self, rows: usize) -> Result<Reduced<'a>> {
+        let (over, each, health) = match self {
+            Self::Mean => (None, None, None),
+            Self::Sum => (Some(1), None, None),
+            Self::Each(each) => (Some(1), Some(each), None),
+            Self::MeanOver(rows) => (Some(rows), None, None),
+            Self::Watched(Watched { over, each, health }) => (over, each, Some(health)),
+        };
+        if let Some(each) = &each {
+            check_len("each", each, rows, 1)?;
+        }
+        let divisor = over.unwrap_or(rows);
+        Ok(Reduced { divisor: divisor as f32, each, health })
     }
 }

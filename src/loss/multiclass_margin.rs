@@ -10,7 +10,6 @@ use crate::{dispatch, simd};
 
 /// Options of [`multi_margin`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct MultiMargin<'a> {
     /// Number of classes: the length of a row of scores.
     pub classes: usize,
@@ -32,7 +31,6 @@ impl MultiMargin<'_> {
 
 /// Options of [`multilabel_margin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct MultilabelMargin {
     /// Number of classes: the length of a row of scores, and of one of labels.
     pub classes: usize,

@@ -14,7 +14,6 @@ use crate::{dispatch, simd};
 
 /// Options of [`multilabel_soft_margin`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct MultilabelSoftMargin<'a> {
     /// Number of classes: the length of a row of logits, and of one of targets.
     pub classes: usize,

@@ -7,7 +7,6 @@ use crate::shape::check_len;
 
 /// Options of [`nll`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Nll<'a> {
     /// Number of classes: the length of a row of log-probabilities.
     pub classes: usize,

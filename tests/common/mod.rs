@@ -39,14 +39,25 @@ pub(crate) struct Case {
 /// The cases of `tests/golden/<group>.json` that `wanted` chooses; it must choose exactly `count`, so that no filter
 /// can skip a case unseen.
 pub(crate) fn golden(group: &str, count: usize, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
+    let chosen: Vec<Case> = cases(group).filter(|case| !case.is_refused() && wanted(case)).collect();
+    assert_eq!(chosen.len(), count, "cases chosen of {group}");
+    chosen
+}
+
+/// The cases that PyTorch refuses, chosen and counted as in [`golden`].
+pub(crate) fn golden_errors(group: &str, count: usize, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
+    let chosen: Vec<Case> = cases(group).filter(|case| case.is_refused() && wanted(case)).collect();
+    assert_eq!(chosen.len(), count, "errors chosen of {group}");
+    chosen
+}
+
+/// All cases of a file.
+fn cases(group: &str) -> impl Iterator<Item = Case> {
     let path = format!("{}/tests/golden/{group}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
     let Value::Array(cases) = file["cases"].take() else { panic!("{path}: no cases") };
-    let cases = cases.into_iter().map(|value| Case { value, level: "" });
-    let chosen: Vec<Case> = cases.filter(|case| case.value.get("error").is_none() && wanted(case)).collect();
-    assert_eq!(chosen.len(), count, "cases chosen of {group}");
-    chosen
+    cases.into_iter().map(|value| Case { value, level: "" })
 }
 
 /// Runs `check` on each case, on each level.
@@ -59,6 +70,9 @@ pub(crate) fn run(cases: &[Case], check: impl Fn(&Case)) {
 }
 
 impl Case {
+    fn is_refused(&self) -> bool {
+        self.value.get("error").is_some()
+    }
     pub(crate) fn function(&self) -> &str {
         self.value["fn"].as_str().expect("fn")
     }
@@ -104,6 +118,9 @@ impl Case {
         integers(&self.value["inputs"][input]).into_iter().map(|label: i64| label as i32).collect()
     }
 
+    pub(crate) fn has_output(&self, name: &str) -> bool {
+        self.value["expected"].get(name).is_some()
+    }
     /// The truth, not rounded.
     pub(crate) fn expected(&self, output: &str) -> Vec<f64> {
         let values = self.value["expected"][output].as_array();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod losses;
+
 use flatgrad::activation::Activation;
 use flatgrad::net::{Layer, Sequential};
 

@@ -1,0 +1,115 @@
+//! What is asked of a short slice that was just written and is still in the first cache.
+//!
+//! A slice is read in four quarters at once: a sum of one register after the other would wait for each addition.
+
+use super::reduce::{map_reduce, total};
+use crate::dispatch;
+use crate::simd::{LONGEST, Level, Simd};
+
+/// The length of a block: enough to make a call for each of no account, and little on a microcontroller's stack.
+pub(crate) const BLOCK: usize = 256;
+
+/// The sum of a block: `(quarter 0 + quarter 1) + (quarter 2 + quarter 3)`, over the 16 virtual lanes.
+#[inline(always)]
+pub(crate) fn block_sum<S: Simd>(s: S, x: &[f32; BLOCK]) -> f32 {
+    let [sum] = map_reduce(
+        s,
+        [],
+        quarters(x).0,
+        [s.wide(s.splat(0.0))],
+        #[inline(always)]
+        |[], [a, b, c, d], [sum]| ([], [s.add(sum, s.add(s.add(a, b), s.add(c, d)))]),
+    );
+    total(s, sum)
+}
+
+/// How far numbers reach.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extent {
+    /// How many are infinite or NaN.
+    pub(crate) non_finite: usize,
+    /// The largest `|x|` of the others; 0 where there are none.
+    pub(crate) max_abs: f32,
+}
+
+impl Extent {
+    /// Takes the numbers of `x` too.
+    pub(crate) fn add(&mut self, level: Level, x: &[f32]) {
+        let max_abs = dispatch!(level, s => finite_max_abs(s, x));
+        if max_abs < f32::INFINITY {
+            self.max_abs = self.max_abs.max(max_abs);
+        } else {
+            self.add_one_by_one(x);
+        }
+    }
+
+    /// [`add`](Self::add) where some are not finite.
+    #[cold]
+    #[inline(never)]
+    fn add_one_by_one(&mut self, x: &[f32]) {
+        for x in x {
+            if x.is_finite() {
+                self.max_abs = self.max_abs.max(x.abs());
+            } else {
+                self.non_finite = self.non_finite.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// The largest `|x|`, 0 for no `x`; infinity or NaN where one of them is.
+#[inline(always)]
+fn finite_max_abs<S: Simd>(s: S, x: &[f32]) -> f32 {
+    let zero = s.splat(0.0);
+    let (whole, rest) = quarters(x);
+    let mut lanes = [s.wide(zero); 2];
+    for ins in [whole, [rest; 4]] {
+        lanes = map_reduce(
+            s,
+            [],
+            ins,
+            lanes,
+            #[inline(always)]
+            |[], [a, b, c, d], [max, products]| {
+                let larger = s.max(s.max(s.abs(a), s.abs(b)), s.max(s.abs(c), s.abs(d)));
+                // The maximum may lose a NaN; a product with 0 does not.
+                let ab = s.mul_add(a, zero, s.mul(b, zero));
+                let cd = s.mul_add(c, zero, s.mul(d, zero));
+                ([], [s.max(larger, max), s.add(products, s.add(ab, cd))])
+            },
+        );
+    }
+    let [max, products] = lanes;
+    let max = s.fold(
+        max,
+        #[inline(always)]
+        |a, b| s.max(a, b),
+    );
+    max + total(s, products)
+}
+
+/// Four quarters of whole rows of lanes, and the rest.
+#[inline(always)]
+fn quarters(x: &[f32]) -> ([&[f32]; 4], &[f32]) {
+    let quarter = x.len() / (4 * LONGEST) * LONGEST;
+    let (a, x) = x.split_at_checked(quarter).unwrap_or_default();
+    let (b, x) = x.split_at_checked(quarter).unwrap_or_default();
+    let (c, x) = x.split_at_checked(quarter).unwrap_or_default();
+    let (d, x) = x.split_at_checked(quarter).unwrap_or_default();
+    ([a, b, c, d], x)
+}
+
+/// Whether all of `x` are from `low` to `high`; NaN is not.
+#[inline(always)]
+pub(crate) fn all_within<S: Simd>(s: S, x: &[f32], [low, high]: [f32; 2]) -> bool {
+    let (low, high, one) = (s.splat(low), s.splat(high), s.splat(1.0));
+    let [out] = map_reduce(
+        s,
+        [],
+        [x],
+        [s.wide(s.splat(0.0))],
+        #[inline(always)]
+        |[], [x], [out]| ([], [s.select(s.le(low, x), s.select(s.le(x, high), out, one), one)]),
+    );
+    total(s, out) == 0.0
+}
