@@ -6,7 +6,8 @@
 //!
 //! How it is fast: B is packed a panel at a time, and the register tile ([`tile`]) walks down A's rows under the panel, a
 //! block of them at a time so that it stays in the second-level cache. `pack.rs` copies and transposes, `block.rs`
-//! chooses the blocks, `sums.rs` begins and ends a tile, `row.rs` is the product of a single row.
+//! chooses the blocks, `sums.rs` begins and ends a tile, `row.rs` is the product of a single row, `threads.rs` shares C among
+//! threads.
 
 mod block;
 mod pack;
@@ -145,7 +146,7 @@ impl Matmul {
         Self { transpose_a: true, lda: m, ..Self::nt(m, n, k) }
     }
 
-    /// How many floats of scratch [`matmul`] needs.
+    /// How many floats of scratch [`matmul`] needs: none on targets without vector registers, unless there is an alpha.
     #[must_use]
     pub const fn scratch_len(self) -> usize {
         block::scratch_len([self.m, self.n, self.k], (self.transpose_a, self.lda), self.alpha)

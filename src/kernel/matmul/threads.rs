@@ -83,7 +83,8 @@ const fn share(total: usize, [first, threads]: [usize; 2], unit: usize) -> (usiz
 /// [`matmul`] on up to `threads` threads of the current `rayon` pool, in the same bits. *Writes* `c`, or
 /// *accumulates* into it.
 ///
-/// Products too small to gain take fewer threads, down to the caller's alone. *Scratch*: at least
+/// Products too small to gain take fewer threads, down to the caller's alone. From a thread of the pool (inside
+/// `rayon::scope` or `ThreadPool::install`) it begins sooner: only the others have to wake up. *Scratch*: at least
 /// [`Matmul::par_scratch_len`] floats, whatever they hold. Needs the feature `rayon`.
 ///
 /// # Errors
