@@ -7,8 +7,9 @@
 mod common;
 
 use common::{Times, time};
+use flatgrad::Health;
 use flatgrad::loss::{
-    Bce, BceWithLogits, GaussianNll, GaussianNllGrads, Grads, Health, HingeEmbedding, Huber, KlDiv, MarginRanking,
+    Bce, BceWithLogits, GaussianNll, GaussianNllGrads, Grads, HingeEmbedding, Huber, KlDiv, MarginRanking,
     MarginRankingGrads, PoissonNll, Reduction, SmoothL1, bce, bce_with_logits, gaussian_nll, hinge_embedding, huber,
     kl_div, l1, margin_ranking, mse, poisson_nll, smooth_l1, soft_margin,
 };

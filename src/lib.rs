@@ -7,6 +7,7 @@ extern crate std;
 
 // Layer by layer: a module imports only from those above it (`tests/layering.rs`).
 mod error;
+mod health;
 mod shape;
 
 pub mod simd;
@@ -38,3 +39,4 @@ pub mod softmax;
 pub mod net;
 
 pub use error::{Error, Result};
+pub use health::Health;

@@ -6,7 +6,8 @@ mod oracle;
 mod pointwise;
 
 use common::on_every_level;
-use flatgrad::loss::{self, BceWithLogits, Grads, Health, Reduction};
+use flatgrad::Health;
+use flatgrad::loss::{self, BceWithLogits, Grads, Reduction};
 use flatgrad::simd::Level;
 use flatgrad::{Error, Result};
 use pointwise::{LOSSES, bits};
@@ -251,7 +252,7 @@ fn health_is_what_a_second_pass_would_find() {
                     let all: Vec<f32> = grads.into_iter().flatten().collect();
                     let bad = |x: &[f32]| x.iter().filter(|x| !x.is_finite()).count();
                     let largest = all.iter().filter(|x| x.is_finite()).fold(0.0f32, |m, x| m.max(x.abs()));
-                    assert_eq!(health.bad_losses, bad(&each), "{} on {level}, {n} elements", loss.name);
+                    assert_eq!(health.bad_values, bad(&each), "{} on {level}, {n} elements", loss.name);
                     assert_eq!(health.bad_gradients, bad(&all), "{} on {level}, {n} elements", loss.name);
                     assert_eq!(health.max_gradient, largest, "{} on {level}, {n} elements", loss.name);
                     assert_eq!(health.is_good(), bad(&each) + bad(&all) == 0);

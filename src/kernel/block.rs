@@ -4,6 +4,7 @@
 
 use super::reduce::{map_reduce, total};
 use crate::dispatch;
+use crate::health::Health;
 use crate::simd::{LONGEST, Level, Simd};
 
 /// The length of a block: enough to make a call for each of no account, and little on a microcontroller's stack.
@@ -41,6 +42,12 @@ impl Extent {
         } else {
             self.add_one_by_one(x);
         }
+    }
+
+    /// Of values of this extent, and gradients of that one.
+    pub(crate) fn health(self, gradients: Self) -> Health {
+        let (bad_values, bad_gradients) = (self.non_finite, gradients.non_finite);
+        Health { bad_values, bad_gradients, max_gradient: gradients.max_abs }
     }
 
     /// [`add`](Self::add) where some are not finite.

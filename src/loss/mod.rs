@@ -5,7 +5,6 @@ mod cross_entropy;
 mod cross_entropy_rows;
 mod ctc;
 mod ctc_states;
-mod health;
 mod kl_div;
 mod labels;
 mod likelihood;
@@ -20,7 +19,6 @@ mod regression;
 pub use binary::{Bce, BceWithLogits, bce, bce_with_logits};
 pub use cross_entropy::{CrossEntropy, cross_entropy, cross_entropy_probabilities};
 pub use ctc::{Ctc, CtcTargets, ctc};
-pub use health::Health;
 pub use kl_div::{KlDiv, kl_div};
 pub use likelihood::{GaussianNll, GaussianNllGrads, PoissonNll, gaussian_nll, poisson_nll};
 pub use margin::{HingeEmbedding, MarginRanking, MarginRankingGrads, hinge_embedding, margin_ranking, soft_margin};
@@ -33,6 +31,7 @@ pub(crate) use cross_entropy_rows::{Targets, cross_entropy_rows};
 pub(crate) use labels::{Labels, check_labels};
 
 use crate::error::{Error, Result};
+use crate::health::Health;
 use crate::shape::check_len;
 
 /// How the losses of the rows, or of the elements, become one number.
@@ -97,11 +96,12 @@ impl<'a> Reduction<'a> {
     /// go element by element take it; [`cross_entropy`] answers [`Error::Value`].
     ///
     /// ```
-    /// use flatgrad::loss::{Health, Reduction, mse};
+    /// use flatgrad::Health;
+    /// use flatgrad::loss::{Reduction, mse};
     ///
     /// let (mut health, mut dx) = (Health::default(), [0.0; 3]);
     /// mse(&[1.0, f32::NAN, -4.0], &[0.0; 3], Reduction::Sum.watch(&mut health), Some(&mut dx))?;
-    /// assert_eq!((health.bad_losses, health.bad_gradients, health.max_gradient), (1, 1, 8.0));
+    /// assert_eq!((health.bad_values, health.bad_gradients, health.max_gradient), (1, 1, 8.0));
     /// # Ok::<(), flatgrad::Error>(())
     /// ```
     #[must_use]

@@ -5,7 +5,7 @@
 //! the losses (their sum, a copy) and of the gradients (their health) is asked while they are in the first cache, and
 //! memory is read and written once.
 
-use super::{Health, Reduced, Reduction};
+use super::{Reduced, Reduction};
 use crate::error::{Error, Result};
 use crate::kernel::{BLOCK, Extent, Sum, all_within, block_sum};
 use crate::shape::{check_len, check_rows};
@@ -265,7 +265,7 @@ fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
         if let Some(column) = column {
             of_grads.add(level, column.out);
         }
-        *health = Health::new(of_losses, of_grads);
+        *health = of_losses.health(of_grads);
     }
     total.value() / divisor
 }

@@ -1,6 +1,7 @@
 //! Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014, <https://arxiv.org/abs/1412.6980>.
 
-use super::{next_step, power};
+use super::{Watch, block_len, next_step, power};
+use crate::Health;
 use crate::error::Result;
 use crate::kernel::map;
 use crate::shape::{check_at_least, check_len};
@@ -82,6 +83,34 @@ impl Adam {
     /// # Errors
     /// [`Error::Length`](crate::Error::Length) where the slices do not fit; nothing is written.
     pub fn step(&self, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        self.run(params, grads, state, None)
+    }
+
+    /// [`step`](Self::step) in the same bits, and *writes* to `health` how the gradients and the new parameters are, from the
+    /// same pass.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    ///
+    /// ```
+    /// use flatgrad::{Health, optim::Adam};
+    ///
+    /// let (mut params, mut state, mut health) = ([1.0, 2.0], [0.0; Adam::new().state_len(2)], Health::default());
+    /// Adam::new().step_watched(&mut params, &[f32::INFINITY, -3.0], &mut state, &mut health)?;
+    /// assert_eq!((health.bad_values, health.bad_gradients, health.max_gradient), (1, 1, 3.0));
+    /// # Ok::<(), flatgrad::Error>(())
+    /// ```
+    pub fn step_watched(
+        &self,
+        params: &mut [f32],
+        grads: &[f32],
+        state: &mut [f32],
+        health: &mut Health,
+    ) -> Result<()> {
+        self.run(params, grads, state, Some(health))
+    }
+
+    fn run(&self, params: &mut [f32], grads: &[f32], state: &mut [f32], health: Option<&mut Health>) -> Result<()> {
         let n = params.len();
         check_len("grads", grads, 1, n)?;
         check_at_least("state", state, self.state_len(n))?;
@@ -89,11 +118,23 @@ impl Adam {
         let numbers = self.numbers(next_step(counter));
         let (m, rest) = means.split_at_mut(n.min(means.len()));
         let (v, rest) = rest.split_at_mut(n.min(rest.len()));
-        if self.amsgrad {
-            let largest = rest.get_mut(..n).unwrap_or_default();
-            dispatch!(simd::level(), s => numbers.pass_amsgrad(s, params, grads, m, v, largest));
-        } else {
-            dispatch!(simd::level(), s => numbers.pass(s, params, grads, m, v));
+        let (block, mut watch) = (block_len(n, health.is_some()), Watch::default());
+        let mut largest = rest.chunks_mut(block);
+        let means = m.chunks_mut(block).zip(v.chunks_mut(block));
+        for ((params, grads), (m, v)) in params.chunks_mut(block).zip(grads.chunks(block)).zip(means) {
+            let block = &mut *params;
+            if self.amsgrad {
+                let largest = largest.next().unwrap_or_default();
+                dispatch!(simd::level(), s => numbers.pass_amsgrad(s, block, grads, m, v, largest));
+            } else {
+                dispatch!(simd::level(), s => numbers.pass(s, block, grads, m, v));
+            }
+            if health.is_some() {
+                watch.add(params, grads);
+            }
+        }
+        if let Some(health) = health {
+            *health = watch.health();
         }
         Ok(())
     }

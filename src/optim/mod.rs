@@ -10,6 +10,37 @@ mod sgd;
 pub use adam::Adam;
 pub use sgd::Sgd;
 
+use crate::Health;
+use crate::kernel::Extent;
+use crate::simd;
+
+/// Parameters of a block of a watched step: they are looked at while they are in the first cache.
+const BLOCK: usize = 1024;
+
+/// How long the blocks of a step are: all at once, if nobody watches.
+fn block_len(params: usize, is_watched: bool) -> usize {
+    if is_watched { BLOCK } else { params.max(1) }
+}
+
+/// The health of a step, taken block by block.
+#[derive(Default)]
+struct Watch {
+    params: Extent,
+    gradients: Extent,
+}
+
+impl Watch {
+    /// Takes a block that was just written.
+    fn add(&mut self, params: &[f32], grads: &[f32]) {
+        self.params.add(simd::level(), params);
+        self.gradients.add(simd::level(), grads);
+    }
+
+    fn health(self) -> Health {
+        self.params.health(self.gradients)
+    }
+}
+
 /// The step counter lives in the first element of a state, as the bits of a `u32`.
 fn next_step(counter: &mut f32) -> u32 {
     let step = counter.to_bits().saturating_add(1);

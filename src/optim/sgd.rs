@@ -1,6 +1,7 @@
 //! Stochastic gradient descent with momentum.
 
-use super::next_step;
+use super::{Watch, block_len, next_step};
+use crate::Health;
 use crate::error::Result;
 use crate::kernel::map;
 use crate::shape::{check_at_least, check_len};
@@ -66,17 +67,49 @@ impl Sgd {
     /// # Errors
     /// [`Error::Length`](crate::Error::Length) where the slices do not fit; nothing is written.
     pub fn step(&self, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        self.run(params, grads, state, None)
+    }
+
+    /// [`step`](Self::step) in the same bits, and *writes* to `health` how the gradients and the new parameters are, from the
+    /// same pass.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_watched(
+        &self,
+        params: &mut [f32],
+        grads: &[f32],
+        state: &mut [f32],
+        health: &mut Health,
+    ) -> Result<()> {
+        self.run(params, grads, state, Some(health))
+    }
+
+    fn run(&self, params: &mut [f32], grads: &[f32], state: &mut [f32], health: Option<&mut Health>) -> Result<()> {
         let n = params.len();
         check_len("grads", grads, 1, n)?;
         check_at_least("state", state, self.state_len(n))?;
-        let sgd = *self;
-        match state.split_first_mut() {
-            Some((counter, buffer)) if self.momentum != 0.0 => {
-                let first = next_step(counter) == 1;
-                let buffer = buffer.get_mut(..n).unwrap_or_default();
-                dispatch!(simd::level(), s => sgd.pass_momentum(s, params, grads, buffer, first));
+        let (sgd, has_buffer) = (*self, self.momentum != 0.0);
+        let (mut first, mut buffer) = (false, &mut [][..]);
+        if has_buffer && let Some((counter, rest)) = state.split_first_mut() {
+            (first, buffer) = (next_step(counter) == 1, rest);
+        }
+        let (block, mut watch) = (block_len(n, health.is_some()), Watch::default());
+        let mut buffer = buffer.chunks_mut(block);
+        for (params, grads) in params.chunks_mut(block).zip(grads.chunks(block)) {
+            let block = &mut *params;
+            if has_buffer {
+                let buffer = buffer.next().and_then(|buffer| buffer.get_mut(..block.len())).unwrap_or_default();
+                dispatch!(simd::level(), s => sgd.pass_momentum(s, block, grads, buffer, first));
+            } else {
+                dispatch!(simd::level(), s => sgd.pass(s, block, grads));
             }
-            _ => dispatch!(simd::level(), s => sgd.pass(s, params, grads)),
+            if health.is_some() {
+                watch.add(params, grads);
+            }
+        }
+        if let Some(health) = health {
+            *health = watch.health();
         }
         Ok(())
     }
