@@ -80,11 +80,14 @@ fn inputs(len: usize) -> [Vec<f32>; 2] {
     [x, special]
 }
 
+fn class(index: usize) -> i32 {
+    i32::try_from(index).expect("a class")
+}
+
 /// Every loss of rows of so many classes.
 fn check_all(rows: usize, classes: usize, x: &[f32]) -> usize {
-    let labels: Vec<i32> = (0..rows).map(|row| (row * 7 % classes) as i32).collect();
-    let lists: Vec<i32> =
-        (0..x.len()).map(|i| if i % classes % 3 < 2 { (i * 5 % classes) as i32 } else { -1 }).collect();
+    let labels: Vec<i32> = (0..rows).map(|row| class(row * 7 % classes)).collect();
+    let lists: Vec<i32> = (0..x.len()).map(|i| if i % classes % 3 < 2 { class(i * 5 % classes) } else { -1 }).collect();
     let p: Vec<f32> = (0..x.len()).map(|i| (i % 4) as f32 * 0.25).collect();
     let weight: Vec<f32> = (0..classes).map(|class| 0.5 + class as f32).collect();
     let plain = CrossEntropy::new(classes);
