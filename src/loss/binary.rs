@@ -132,8 +132,9 @@ pub fn bce_with_logits(
     Ok(pass.run(OfLogit))
 }
 
+/// The loss of a logit, a target, a weight and a weight of the target; the gradients of the first two.
 #[derive(Clone, Copy)]
-struct OfLogit;
+pub(super) struct OfLogit;
 
 impl Pointwise<4, 2> for OfLogit {
     #[inline(always)]

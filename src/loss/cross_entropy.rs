@@ -5,8 +5,9 @@
 //! term, which is 1, so that a loss near 0 has all its digits.
 
 use super::Reduction;
-use super::cross_entropy_rows::{Targets, cross_entropy_rows};
-use super::labels::{Labels, check_gradient, check_weight, mean};
+use super::cross_entropy_rows::{Batch, Targets};
+use super::labels::{Labels, check_gradient, check_weight};
+use super::losses::Losses;
 use crate::error::{Error, Result};
 use crate::shape::{check_len, check_rows};
 use crate::{dispatch, simd};
@@ -34,6 +35,12 @@ impl<'a> CrossEntropy<'a> {
     fn labels(self, labels: &'a [i32]) -> Labels<'a> {
         let Self { classes, weight, ignore_index, .. } = self;
         Labels { rows: labels, classes, weight, ignored: Some(ignore_index) }
+    }
+
+    /// Whether rows whose labels are classes all count alike.
+    fn is_plain(self) -> bool {
+        let may_be_ignored = usize::try_from(self.ignore_index).is_ok_and(|index| index < self.classes);
+        self.weight.is_none() && self.label_smoothing == 0.0 && !may_be_ignored
     }
 
     fn check_smoothing(self) -> Result<()> {
@@ -92,12 +99,18 @@ pub fn cross_entropy(
     check_len("logits", logits, labels.len(), options.classes)?;
     check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
     options.check_smoothing()?;
+    let all = Labels { ignored: None, ..options.labels(labels) };
+    // Options that ask for nothing cost nothing: rows that all count alike need only their labels.
+    if options.is_plain() && all.are_classes() {
+        let losses = Losses::new(reduction.take_apart(labels.len())?);
+        let batch = &mut Batch::new(logits, labels, options.classes, losses, dlogits);
+        return Ok(dispatch!(simd::level(), s => batch.run(s)));
+    }
     let labels = options.labels(labels);
     labels.check()?;
-    let (labels, divisor, each) = labels.reduce(reduction)?;
-    let targets = &Targets::labels(labels, options.label_smoothing);
-    let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
-    Ok(mean(sum, divisor))
+    let (labels, reduced) = labels.reduce(reduction)?;
+    let targets = Targets::labels(labels, options.label_smoothing);
+    Ok(run(logits, &targets, Losses::new(reduced), dlogits))
 }
 
 /// Cross-entropy of rows of logits against probabilities: `-sum of weight[c] * p[c] * ln softmax(x)[c]`, reduced.
@@ -139,8 +152,13 @@ pub fn cross_entropy_probabilities(
     check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
     options.check_smoothing()?;
     check_weight(weight, classes)?;
-    let (divisor, each) = reduction.check(rows)?;
-    let targets = &Targets::probabilities(probabilities, rows, classes, weight, label_smoothing);
-    let sum = dispatch!(simd::level(), s => cross_entropy_rows(s, logits, targets, divisor, each, dlogits));
-    Ok(mean(sum, divisor))
+    let losses = Losses::new(reduction.take_apart(rows)?);
+    let targets = Targets::probabilities(probabilities, rows, classes, weight, label_smoothing);
+    Ok(run(logits, &targets, losses, dlogits))
+}
+
+/// The loss of rows that are more than their labels.
+fn run(logits: &[f32], targets: &Targets<'_>, losses: Losses<'_>, dlogits: Option<&mut [f32]>) -> f32 {
+    let batch = &mut Batch::of_targets(logits, targets, losses, dlogits);
+    dispatch!(simd::level(), s => batch.run(s))
 }

@@ -4,13 +4,26 @@
 //! over the classes, by `q`, has the loss `sum(q) * ln(sum of e^(x - max)) - sum(q * (x - max))`, all of whose terms
 //! have one sign: nothing cancels. The second sum is one of halves, as `x - max` may overflow.
 
-use super::labels::{Labels, Losses, weighted};
-use crate::kernel::{Exponent, Rows, Sums, Then, each_row, group_rows, map, map_reduce, total};
+use super::labels::{Labels, weighted};
+use super::losses::Losses;
+use crate::kernel::{Exponent, GROUP, PerRow, Rows, Sums, Then, each_row, group_rows, map, map_reduce, total};
 use crate::simd::Simd;
+
+/// A call: by reference, as copied from function to function half a dozen words take as long as a row.
+pub(crate) struct Batch<'a> {
+    logits: &'a [f32],
+    /// A class for each row, or none for any.
+    labels: &'a [i32],
+    classes: usize,
+    /// What the rows should be, where that is more than their labels.
+    targets: Option<&'a Targets<'a>>,
+    losses: Losses<'a>,
+    dlogits: Option<&'a mut [f32]>,
+}
 
 /// What the rows should be.
 #[derive(Clone, Copy)]
-pub(crate) struct Targets<'a> {
+pub(super) struct Targets<'a> {
     /// A class for each row, or none for any.
     labels: Labels<'a>,
     /// A probability for each logit.
@@ -21,7 +34,7 @@ pub(crate) struct Targets<'a> {
 
 impl<'a> Targets<'a> {
     /// Classes. Of each row, `smoothing` is spread over all of them.
-    pub(crate) const fn labels(labels: Labels<'a>, smoothing: f32) -> Self {
+    pub(super) const fn labels(labels: Labels<'a>, smoothing: f32) -> Self {
         Self { labels, probabilities: None, rows: labels.rows.len(), smoothing }
     }
 
@@ -39,8 +52,14 @@ impl<'a> Targets<'a> {
 
     /// Whether a row's target is more than one class.
     #[inline(always)]
-    fn is_spread(self) -> bool {
+    fn is_spread(&self) -> bool {
         self.probabilities.is_some() || self.smoothing != 0.0
+    }
+
+    /// What softmax is multiplied by in up to 16 rows from `first` on: 1 where it is not yet the gradient.
+    #[inline(never)]
+    fn shares(&self, first: usize, factor: f32) -> [f32; GROUP] {
+        if self.is_spread() { [1.0; GROUP] } else { self.labels.part(first, GROUP).shares(factor) }
     }
 
     /// The class of a row, if it has one, with the weight that it has there.
@@ -92,83 +111,119 @@ impl<'a> Spread<'a> {
     }
 }
 
-/// The sum of the rows' losses. *Writes* them to `each` and their gradient divided by `divisor` to `dlogits`.
-///
-/// Out of line: the losses and the nets share it. The targets come by reference: copied from call to call, half a dozen
-/// words take as long as a row.
-#[inline(never)]
-pub(crate) fn cross_entropy_rows<S: Simd>(
-    s: S,
-    logits: &[f32],
-    targets: &Targets,
-    divisor: f32,
-    each: Option<&mut [f32]>,
-    dlogits: Option<&mut [f32]>,
-) -> f32 {
-    s.vectorize(
-        #[inline(always)]
-        move || rows_inline(s, logits, targets, divisor, each, dlogits),
-    )
-}
+impl<'a> Batch<'a> {
+    /// Rows that all count alike, and whose labels are classes.
+    #[inline]
+    pub(crate) fn new(
+        logits: &'a [f32],
+        labels: &'a [i32],
+        classes: usize,
+        losses: Losses<'a>,
+        dlogits: Option<&'a mut [f32]>,
+    ) -> Self {
+        Self { logits, labels, classes, targets: None, losses, dlogits }
+    }
 
-#[inline(always)]
-fn rows_inline<S: Simd>(
-    s: S,
-    logits: &[f32],
-    targets: &Targets,
-    divisor: f32,
-    each: Option<&mut [f32]>,
-    mut dlogits: Option<&mut [f32]>,
-) -> f32 {
-    let (targets, classes, is_spread) = (*targets, targets.labels.classes, targets.is_spread());
-    let (count, factor) = (group_rows(classes), if divisor == 0.0 { f32::NAN } else { 1.0 / divisor });
-    let mut losses = Losses::new(each);
-    for first in (0..targets.rows).step_by(count) {
-        let (start, rows) = (first * classes, count.min(targets.rows - first));
-        let x = logits.get(start..).unwrap_or_default();
-        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
-        let labels = targets.labels.part(first, rows);
-        let (is_plain, shares) = (labels.is_plain(), labels.shares(factor));
-        // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
-        let (part, then) = match dx.as_deref_mut() {
-            Some(dx) if is_spread => (Rows::InTo(x, dx), Then::Share(1.0)),
-            Some(dx) if is_plain => (Rows::InTo(x, dx), Then::Share(factor)),
-            Some(dx) => (Rows::InTo(x, dx), Then::Shares(&shares, 1.0)),
-            None => (Rows::In(x), Then::Sum),
-        };
-        let mut sums = Sums::NONE;
-        each_row(s, Exponent::PLAIN, part, (rows, classes), then, Some(&mut sums));
-        // The logarithms become the losses.
-        let mut ln = sums.ln(s);
-        if is_spread {
-            for i in 0..rows {
-                let row = i * classes..(i + 1) * classes;
-                let dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(row.clone()));
-                let x = x.get(row).unwrap_or_default();
-                ln[i] = spread_row(s, x, targets.spread(first + i), [sums.max[i], ln[i]], factor, dx);
+    /// Rows that should be `targets`.
+    pub(super) fn of_targets(
+        logits: &'a [f32],
+        targets: &'a Targets<'a>,
+        losses: Losses<'a>,
+        dlogits: Option<&'a mut [f32]>,
+    ) -> Self {
+        let Labels { rows, classes, .. } = targets.labels;
+        Self { logits, labels: rows, classes, targets: Some(targets), losses, dlogits }
+    }
+
+    /// The loss, reduced. *Writes* the gradient where that is asked for.
+    ///
+    /// Out of line: the losses and the nets share it.
+    #[inline(never)]
+    pub(crate) fn run<S: Simd>(&mut self, s: S) -> f32 {
+        s.vectorize(
+            #[inline(always)]
+            move || {
+                self.rows(s);
+                self.losses.reduce()
+            },
+        )
+    }
+
+    #[inline(always)]
+    fn rows<S: Simd>(&mut self, s: S) {
+        let Self { logits, labels, classes, targets, .. } = *self;
+        let (count, factor) = (group_rows(classes), self.losses.factor());
+        let all = targets.map_or(labels.len(), |targets| targets.rows);
+        for first in (0..all).step_by(count) {
+            let (start, rows) = (first * classes, count.min(all - first));
+            let x = logits.get(start..).unwrap_or_default();
+            let mut dx = self.dlogits.as_deref_mut().and_then(|dx| dx.get_mut(start..));
+            let mut shares = [factor; GROUP];
+            if let Some(targets) = targets {
+                shares = targets.shares(first, factor);
             }
-        } else {
-            for (i, &label) in labels.rows.iter().enumerate() {
-                // Of an ignored row, some element loses its share, which is 0.
-                let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
-                ln[i] -= x.get(at).copied().unwrap_or_default() - sums.max[i];
-                if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
-                    *dx -= shares[i];
+            // loss = ln(sum) - (x[label] - max): dx = e^(x - max) / sum - onehot
+            let (part, then) = match dx.as_deref_mut() {
+                Some(dx) if targets.is_none() => (Rows::InTo(x, dx), Then::Share(factor)),
+                Some(dx) => (Rows::InTo(x, dx), Then::Shares(&shares, 1.0)),
+                None => (Rows::In(x), Then::Sum),
+            };
+            let mut sums = Sums::NONE;
+            each_row(s, Exponent::PLAIN, part, (rows, classes), then, Some(&mut sums));
+            // The logarithms become the losses.
+            let mut ln = sums.ln(s);
+            if let Some(targets) = targets.filter(|targets| targets.is_spread()) {
+                spread_rows(s, targets, (x, dx.as_deref_mut()), first, &sums.max, &mut ln, factor);
+            } else {
+                for (i, &label) in labels.get(first..).unwrap_or_default().iter().take(rows).enumerate() {
+                    // Of an ignored row, some element loses its share, which is 0.
+                    let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
+                    ln[i] -= x.get(at).copied().unwrap_or_default() - sums.max[i];
+                    if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
+                        *dx -= shares[i];
+                    }
+                }
+                if let Some(targets) = targets {
+                    targets.labels.part(first, rows).weigh(&mut ln);
                 }
             }
-            if !is_plain {
-                labels.weigh(&mut ln);
+            self.losses.add(ln.get(..rows).unwrap_or_default());
+            if let Some(dx) = dx {
+                self.losses.watch(dx.get(..rows * classes).unwrap_or_default());
             }
         }
-        losses.add_all(ln.get(..rows).unwrap_or_default());
     }
-    losses.sum()
 }
 
-/// The loss of a row whose softmax is in `dx`, where that is given, and becomes the gradient times `factor`.
+/// Makes losses of the logarithms `ln` of up to 16 rows from `first` on, and of the softmax in `dx` the gradient.
 ///
 /// Out of line, so that rows with one class each do not wait for the registers of these.
 #[inline(never)]
+fn spread_rows<S: Simd>(
+    s: S,
+    targets: &Targets,
+    (x, mut dx): (&[f32], Option<&mut [f32]>),
+    first: usize,
+    max: &PerRow,
+    ln: &mut PerRow,
+    factor: f32,
+) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            let columns = targets.labels.classes.max(1);
+            for i in 0..GROUP.min(targets.rows - first).min(group_rows(columns)) {
+                let row = i * columns..(i + 1) * columns;
+                let dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(row.clone()));
+                let x = x.get(row).unwrap_or_default();
+                ln[i] = spread_row(s, x, targets.spread(first + i), [max[i], ln[i]], factor, dx);
+            }
+        },
+    );
+}
+
+/// The loss of a row whose softmax is in `dx`, where that is given, and becomes the gradient times `factor`.
+#[inline(always)]
 fn spread_row<S: Simd>(
     s: S,
     x: &[f32],
@@ -177,33 +232,28 @@ fn spread_row<S: Simd>(
     factor: f32,
     dx: Option<&mut [f32]>,
 ) -> f32 {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            let Some(spread) = spread else {
-                // 0, and NaN where softmax is.
-                dx.unwrap_or_default().iter_mut().for_each(|dx| *dx *= 0.0);
-                return 0.0;
-            };
-            let (label, label_weight) = spread.class;
-            let hard = label_weight * spread.scale;
-            let [mut all, mut halves] = spread_sums(s, x, spread, max * 0.5);
-            if let Some(&x) = x.get(label) {
-                all += hard;
-                halves += weighted(hard, x * 0.5 - max * 0.5);
-            }
-            if let Some(dx) = dx {
-                let share = all * factor;
-                // The label's once more: all of its `q` is subtracted in one, as it was added.
-                let of_label = dx.get(label).map(|dx| dx * share - (spread.offset * label_weight + hard) * factor);
-                spread_gradient(s, x, dx, spread, [share, factor]);
-                if let (Some(to), Some(dx)) = (dx.get_mut(label), of_label) {
-                    *to = dx;
-                }
-            }
-            all * ln - 2.0 * halves
-        },
-    )
+    let Some(spread) = spread else {
+        // 0, and NaN where softmax is.
+        dx.unwrap_or_default().iter_mut().for_each(|dx| *dx *= 0.0);
+        return 0.0;
+    };
+    let (label, label_weight) = spread.class;
+    let hard = label_weight * spread.scale;
+    let [mut all, mut halves] = spread_sums(s, x, spread, max * 0.5);
+    if let Some(&x) = x.get(label) {
+        all += hard;
+        halves += weighted(hard, x * 0.5 - max * 0.5);
+    }
+    if let Some(dx) = dx {
+        let share = all * factor;
+        // The label's once more: all of its `q` is subtracted in one, as it was added.
+        let of_label = dx.get(label).map(|dx| dx * share - (spread.offset * label_weight + hard) * factor);
+        spread_gradient(s, x, dx, spread, [share, factor]);
+        if let (Some(to), Some(dx)) = (dx.get_mut(label), of_label) {
+            *to = dx;
+        }
+    }
+    all * ln - 2.0 * halves
 }
 
 /// The sum of `q`, and that of `q * (x - max) / 2`, where a `q` of 0 counts for nothing.

@@ -5,10 +5,11 @@
 
 use super::Reduction;
 use super::ctc_states::{Sequence, sequence};
-use super::labels::{Losses, check_gradient, mean};
+use super::labels::check_gradient;
+use super::losses::Losses;
 use crate::error::{Error, Result};
 use crate::shape::{check_at_least, check_len, check_rows};
-use crate::simd::{LONGEST, Simd};
+use crate::simd::LONGEST;
 use crate::{dispatch, simd};
 
 /// Options of [`ctc`].
@@ -112,7 +113,7 @@ fn check_lengths(argument: &'static str, lengths: &[usize], most: usize) -> Resu
 ///
 /// `log_probs[steps][batch][classes]` are log-probabilities, such as [`log_softmax`](crate::kernel::log_softmax) writes;
 /// of sequence `n` the first `input_lengths[n]` steps count. The mean divides each loss by the length of its target, or 1
-/// where that is 0, and averages over the batch.
+/// where that is 0, and averages over the batch; no other reduction divides by lengths.
 ///
 /// *Writes* the gradient to `dlog_probs` where given, 0 in steps that do not count. As PyTorch's, it is
 /// `e^log_prob - posterior`: the gradient for the *logits* whose log-softmax `log_probs` is, not the bare partial derivative
@@ -167,11 +168,12 @@ pub fn ctc(
     let longest = targets.lengths.iter().copied().max().unwrap_or_default();
     let kept = if dlog_probs.is_some() { steps } else { 1 };
     check_at_least("scratch", scratch, options.scratch_len(kept, longest))?;
-    let is_mean = matches!(reduction, Reduction::Mean);
-    let (divisor, each) = reduction.check(batch)?;
+    let reduced = reduction.take_apart(batch)?;
+    let (divisor, is_mean) = (reduced.divisor, reduced.is_mean);
+    let mut losses = Losses::new(reduced);
     let batch = Batch { log_probs, input_lengths, targets, options, divisor, is_mean };
-    let sum = dispatch!(simd::level(), s => sequences(s, batch, each, dlog_probs, scratch));
-    Ok(mean(sum, divisor))
+    sequences(batch, &mut losses, dlog_probs, scratch);
+    Ok(losses.reduce())
 }
 
 /// The arguments of [`ctc`], checked.
@@ -185,17 +187,10 @@ struct Batch<'a> {
     is_mean: bool,
 }
 
-/// The sum of the losses, each divided by its length for the mean.
-#[inline(always)]
-fn sequences<S: Simd>(
-    s: S,
-    batch: Batch,
-    each: Option<&mut [f32]>,
-    mut dlog_probs: Option<&mut [f32]>,
-    scratch: &mut [f32],
-) -> f32 {
+/// The losses, each divided by its length for the mean.
+fn sequences(batch: Batch, losses: &mut Losses, mut dlog_probs: Option<&mut [f32]>, scratch: &mut [f32]) {
+    let level = simd::level();
     let Ctc { classes, blank, zero_infinity } = batch.options;
-    let mut losses = Losses::new(each);
     let stride = batch.input_lengths.len() * classes;
     for (n, (&steps, (_, labels))) in batch.input_lengths.iter().zip(batch.targets.sequences()).enumerate() {
         let length = if batch.is_mean { labels.len().max(1) as f32 } else { 1.0 };
@@ -203,7 +198,8 @@ fn sequences<S: Simd>(
         let dx = dlog_probs.as_deref_mut().and_then(|dx| dx.get_mut(n * classes..));
         let factor = 1.0 / length / batch.divisor;
         let one = Sequence { log_probs, labels, classes, blank, steps, stride, zero_infinity, factor };
-        losses.add(sequence(s, one, dx, scratch) / length);
+        let (scratch, losses_of) = (&mut *scratch, &mut *losses);
+        let loss = dispatch!(level, s => sequence(s, &one, dx, scratch, losses_of));
+        losses.add(&[loss / length]);
     }
-    losses.sum()
 }

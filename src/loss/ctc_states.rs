@@ -10,7 +10,9 @@
 //! 4. The posterior of a state is the softmax of `A + emission + B` over the states of its step: the shifts cancel.
 //!    The gradient subtracts the posteriors, summed for each class, from `e^log_prob`.
 
-use crate::kernel::{Exponent, Rows, Sum, Then, each_row, map, map_long, map_reduce};
+use super::losses::Losses;
+use crate::kernel::elementwise::on;
+use crate::kernel::{Exponent, Rows, Sum, Then, each_row, map_long, map_reduce};
 use crate::math::{exp, ln_1p};
 use crate::simd::{LONGEST, Lanes, Simd};
 
@@ -62,9 +64,12 @@ impl Sequence<'_> {
         are_numbers
     }
 
-    /// Subtracts the posterior of each state from the gradient of its class.
+    /// Multiplies by the factor, and subtracts the posterior of each state from the gradient of its class.
     #[inline(never)]
     fn subtract(&self, posteriors: &[f32], dx: &mut [f32]) {
+        for dx in &mut *dx {
+            *dx *= self.factor;
+        }
         let mut blanks = 0.0;
         for (i, &posterior) in posteriors.iter().take(self.states()).enumerate() {
             let label = if i % 2 == 0 { None } else { self.labels.get(i / 2) };
@@ -167,6 +172,14 @@ impl<'a> States<'a> {
     }
 }
 
+/// `x += y`, as far as there is `x`.
+#[inline(never)]
+fn add(x: &mut [f32], y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += y;
+    }
+}
+
 /// The first `len` of the scratch and the rest.
 fn split(scratch: &mut [f32], len: usize) -> (&mut [f32], &mut [f32]) {
     scratch.split_at_mut_checked(len).unwrap_or_default()
@@ -183,35 +196,39 @@ fn add_paths<L: Lanes>(s: L, [a, b, c]: [L::F32; 3]) -> L::F32 {
     s.add(max, ln_1p(s, others))
 }
 
-/// The loss of a sequence. *Writes* its gradient to the first `steps` rows of `dx`, and 0 to the others.
-#[inline(never)]
-pub(super) fn sequence<S: Simd>(s: S, sequence: Sequence, dx: Option<&mut [f32]>, scratch: &mut [f32]) -> f32 {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            let (mut states, rest) = States::new(s, &sequence, scratch);
-            let (beta, alphas) = split(rest, states.count + LONGEST);
-            let loss = forth(s, &sequence, &mut states, alphas, beta, dx.is_some());
-            let loss = if loss == f32::INFINITY && sequence.zero_infinity { None } else { Some(loss) };
-            if let Some(dx) = dx {
-                if loss.is_some_and(f32::is_finite) {
-                    back(s, &sequence, &mut states, alphas, beta);
+/// The loss of a sequence. *Writes* its gradient to the first `steps` rows of `dx`, and 0 to the others; `losses` watch it.
+#[inline(always)]
+pub(super) fn sequence<S: Simd>(
+    s: S,
+    sequence: &Sequence,
+    dx: Option<&mut [f32]>,
+    scratch: &mut [f32],
+    losses: &mut Losses,
+) -> f32 {
+    let (mut states, rest) = States::new(s, sequence, scratch);
+    let (beta, alphas) = split(rest, states.count + LONGEST);
+    let loss = forth(s, sequence, &mut states, alphas, beta, dx.is_some());
+    let loss = if loss == f32::INFINITY && sequence.zero_infinity { None } else { Some(loss) };
+    if let Some(dx) = dx {
+        if loss.is_some_and(f32::is_finite) {
+            back(s, sequence, &mut states, alphas, beta);
+        }
+        for (step, row) in dx.chunks_mut(sequence.stride.max(1)).enumerate() {
+            let row = row.get_mut(..sequence.classes).unwrap_or_default();
+            match loss {
+                Some(loss) if step < sequence.steps && loss.is_finite() => {
+                    // loss = -ln(sum over paths of e^(sum of log-probabilities)), those from a log-softmax of dx:
+                    // dx = e^x - posterior
+                    on::exp(s, sequence.row(step), row);
+                    sequence.subtract(alphas.get(step * states.count..).unwrap_or_default(), row);
                 }
-                for (step, row) in dx.chunks_mut(sequence.stride.max(1)).enumerate() {
-                    let row = row.get_mut(..sequence.classes).unwrap_or_default();
-                    match loss {
-                        Some(loss) if step < sequence.steps && loss.is_finite() => {
-                            let posteriors = alphas.get(step * states.count..).unwrap_or_default();
-                            gradient(s, &sequence, sequence.row(step), posteriors, row);
-                        }
-                        Some(_) if step < sequence.steps => row.fill(f32::NAN),
-                        _ => row.fill(0.0),
-                    }
-                }
+                Some(_) if step < sequence.steps => row.fill(f32::NAN),
+                _ => row.fill(0.0),
             }
-            loss.unwrap_or(0.0)
-        },
-    )
+            losses.watch(row);
+        }
+    }
+    loss.unwrap_or(0.0)
 }
 
 /// The loss. *Writes* `A` of each step to `alphas`, or each to the same place.
@@ -266,28 +283,9 @@ fn back<S: Simd>(s: S, sequence: &Sequence, states: &mut States, alphas: &mut [f
         sequence.emissions(step, states.emission);
         shift = states.emit(s, beta.get(..count).unwrap_or_default(), shift);
         let alpha = alphas.get_mut(step * count..(step + 1) * count).unwrap_or_default();
-        map(
-            s,
-            [alpha],
-            [states.now.get(2..2 + count).unwrap_or_default()],
-            #[inline(always)]
-            |[alpha], [now]| [s.add(alpha, now)],
-        );
+        add(alpha, states.now.get(2..).unwrap_or_default());
         states.go(s, Way::Back, beta);
     }
     let rows = Rows::InPlace(alphas.get_mut(..sequence.steps * count).unwrap_or_default());
     each_row(s, Exponent::PLAIN, rows, (sequence.steps, count), Then::Share(sequence.factor), None);
-}
-
-/// loss = -ln(sum over paths of e^(sum of log-probabilities)), those from a log-softmax of dx: dx = e^x - posterior
-#[inline(always)]
-fn gradient<S: Simd>(s: S, sequence: &Sequence, x: &[f32], posteriors: &[f32], dx: &mut [f32]) {
-    map_long(
-        s,
-        dx,
-        [x],
-        #[inline(always)]
-        |s, [x]| s.mul(exp(s, x), s.splat(sequence.factor)),
-    );
-    sequence.subtract(posteriors, dx);
 }

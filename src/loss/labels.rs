@@ -1,11 +1,10 @@
-//! What losses over rows share: class indices with weights, of which some may not count, and the sum of the losses.
+//! Class indices with weights, of which some may not count.
 
-use super::Reduction;
+use super::{Reduced, Reduction};
 use crate::error::{Error, Result};
 use crate::kernel::Sum;
 use crate::shape::check_len;
 use crate::simd::VIRTUAL_LANES;
-use core::slice::IterMut;
 
 /// A class for each row.
 #[derive(Clone, Copy)]
@@ -27,10 +26,7 @@ impl<'a> Labels<'a> {
     /// The weights must be one for each class, and the labels classes, unless they are ignored.
     pub(crate) fn check(self) -> Result<()> {
         check_weight(self.weight, self.classes)?;
-        // A loop without a way out is made of registers; which one is bad is looked for only if one is.
-        let most = i32::try_from(self.classes).unwrap_or(i32::MAX);
-        let is_odd = |label: i32| (label < 0 || label >= most) && self.ignored != Some(label);
-        if !self.rows.iter().fold(false, |odd, &label| odd | is_odd(label)) {
+        if self.are_classes() {
             return Ok(());
         }
         let is_bad = |&label: &i32| self.class(label).is_some_and(|class| class >= self.classes);
@@ -41,6 +37,14 @@ impl<'a> Labels<'a> {
                 Err(Error::Label { argument: "labels", index, classes: self.classes, found })
             }
         }
+    }
+
+    /// Whether each label is a class, whether ignored or not. A loop without a way out is made of registers.
+    #[inline]
+    pub(super) fn are_classes(self) -> bool {
+        let most = i32::try_from(self.classes).unwrap_or(i32::MAX);
+        let is_odd = |label: i32| label < 0 || label >= most;
+        !self.rows.iter().fold(false, |odd, &label| odd | is_odd(label))
     }
 
     /// The class of a label, none if it is ignored. What is no class is larger than all of them.
@@ -55,10 +59,11 @@ impl<'a> Labels<'a> {
         self.weight.map_or(1.0, |weight| weight.get(class).copied().unwrap_or_default())
     }
 
-    /// Those of `len` rows from `first` on.
+    /// Those of up to `len` rows from `first` on.
     #[inline(always)]
     pub(super) fn part(self, first: usize, len: usize) -> Self {
-        let rows = self.rows.get(first..).and_then(|rows| rows.get(..len)).unwrap_or_default();
+        let rows = self.rows.get(first..).unwrap_or_default();
+        let rows = rows.get(..len).unwrap_or(rows);
         Self { rows, ..self }
     }
 
@@ -93,16 +98,16 @@ impl<'a> Labels<'a> {
         shares
     }
 
-    /// What the loss is divided by, where the mean is the sum of the weights of the rows that count; and where the
-    /// rows' losses go. Labels of which none is ignored come back without one that could be.
-    #[inline(always)]
-    pub(super) fn reduce(self, reduction: Reduction<'_>) -> Result<(Self, f32, Option<&mut [f32]>)> {
-        let is_mean = matches!(reduction, Reduction::Mean);
-        let (divisor, each) = reduction.check(self.rows.len())?;
+    /// The reduction taken apart, where the mean is divided by the sum of the weights of the rows that count. Labels of
+    /// which none is ignored come back without one that could be.
+    pub(super) fn reduce(self, reduction: Reduction<'_>) -> Result<(Self, Reduced<'_>)> {
+        let mut reduced = reduction.take_apart(self.rows.len())?;
         let kept = self.rows.iter().filter(|label| self.ignored != Some(**label)).count();
         let ignored = if kept == self.rows.len() { None } else { self.ignored };
-        let all = if self.weight.is_some() { self.total_weight() } else { kept as f32 };
-        Ok((Self { ignored, ..self }, if is_mean { all } else { divisor }, each))
+        if reduced.is_mean {
+            reduced.divisor = if self.weight.is_some() { self.total_weight() } else { kept as f32 };
+        }
+        Ok((Self { ignored, ..self }, reduced))
     }
 
     fn total_weight(self) -> f32 {
@@ -133,50 +138,4 @@ pub(super) fn check_gradient(argument: &'static str, gradient: Option<&[f32]>, l
 #[inline(always)]
 pub(super) fn weighted(weight: f32, loss: f32) -> f32 {
     if weight == 0.0 && !loss.is_nan() { 0.0 } else { weight * loss }
-}
-
-/// `sum / divisor`: NaN of nothing, and of weights that add up to 0.
-pub(super) fn mean(sum: f32, divisor: f32) -> f32 {
-    if divisor == 0.0 { f32::NAN } else { sum / divisor }
-}
-
-/// The losses of the rows, in order: their sum, and where each of them goes.
-pub(super) struct Losses<'a> {
-    total: Sum,
-    each: IterMut<'a, f32>,
-}
-
-impl<'a> Losses<'a> {
-    #[inline(always)]
-    pub(super) fn new(each: Option<&'a mut [f32]>) -> Self {
-        Self { total: Sum::default(), each: each.unwrap_or_default().iter_mut() }
-    }
-
-    /// The loss of the next row.
-    #[inline(always)]
-    pub(super) fn add(&mut self, loss: f32) {
-        self.total.add(loss);
-        if let Some(to) = self.each.next() {
-            *to = loss;
-        }
-    }
-
-    /// The losses of the next rows.
-    #[inline(always)]
-    pub(super) fn add_all(&mut self, losses: &[f32]) {
-        let mut total = self.total;
-        for &loss in losses {
-            total.add(loss);
-        }
-        self.total = total;
-        // Losses first: a place that has been taken for none of them would be lost.
-        for (&loss, to) in losses.iter().zip(self.each.by_ref()) {
-            *to = loss;
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn sum(&self) -> f32 {
-        self.total.value()
-    }
 }

@@ -9,6 +9,7 @@ mod kl_div;
 mod labels;
 mod likelihood;
 mod logistic;
+mod losses;
 mod margin;
 mod multiclass_margin;
 mod multilabel_soft_margin;
@@ -27,10 +28,11 @@ pub use multilabel_soft_margin::{MultilabelSoftMargin, multilabel_soft_margin};
 pub use nll::{Nll, nll};
 pub use regression::{Huber, SmoothL1, huber, l1, mse, smooth_l1};
 
-pub(crate) use cross_entropy_rows::{Targets, cross_entropy_rows};
-pub(crate) use labels::{Labels, check_labels};
+pub(crate) use cross_entropy_rows::Batch;
+pub(crate) use labels::check_labels;
+pub(crate) use losses::Losses;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::health::Health;
 use crate::shape::check_len;
 
@@ -45,7 +47,7 @@ pub enum Reduction<'a> {
     Sum,
     /// PyTorch's `none`: *writes* each row's loss to the slice, answers their sum, and the gradient is that of the sum.
     Each(&'a mut [f32]),
-    /// Their sum divided by this number: PyTorch's `batchmean` with the number of rows, or the mean over all batches whose
+    /// Their sum divided by this number, whatever a loss's mean is divided by: PyTorch's `batchmean` with the number of rows, or the mean over all batches whose
     /// gradients are accumulated. 0 gives NaN and infinities.
     MeanOver(usize),
     /// What [`watch`](Self::watch) gives.
@@ -85,6 +87,8 @@ impl<'a> Grads<'a> {
 struct Reduced<'a> {
     /// What the sum and its gradient are divided by.
     divisor: f32,
+    /// Whether that is the number of losses, and not a number that was given.
+    is_mean: bool,
     /// Where each loss goes.
     each: Option<&'a mut [f32]>,
     /// Where the health goes.
@@ -92,8 +96,7 @@ struct Reduced<'a> {
 }
 
 impl<'a> Reduction<'a> {
-    /// The same, and *writes* to `health` how the losses and the gradients of this call are, from the same pass. All losses that
-    /// go element by element take it; [`cross_entropy`] answers [`Error::Value`].
+    /// The same, and *writes* to `health` how the losses and the gradients of this call are, from the same pass.
     ///
     /// ```
     /// use flatgrad::Health;
@@ -116,16 +119,6 @@ impl<'a> Reduction<'a> {
         Self::Watched(Watched { over, each, health })
     }
 
-    /// Checks the slice of [`Each`](Self::Each) and takes the reduction apart: what the loss and the gradient of a
-    /// row are divided by, and where its loss goes.
-    fn check(self, rows: usize) -> Result<(f32, Option<&'a mut [f32]>)> {
-        let Reduced { divisor, each, health } = self.take_apart(rows)?;
-        match health {
-            None => Ok((divisor, each)),
-            Some(_) => Err(Error::Value { argument: "reduction", expected: "without a watch: this loss has none yet" }),
-        }
-    }
-
     /// Takes the reduction of `rows` losses apart, and checks that there is room for each of them.
     fn take_apart(self, rows: usize) -> Result<Reduced<'a>> {
         let (over, each, health) = match self {
@@ -139,6 +132,6 @@ impl<'a> Reduction<'a> {
             check_len("each", each, rows, 1)?;
         }
         let divisor = over.unwrap_or(rows);
-        Ok(Reduced { divisor: divisor as f32, each, health })
+        Ok(Reduced { divisor: divisor as f32, is_mean: over.is_none(), each, health })
     }
 }

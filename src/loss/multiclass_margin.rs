@@ -1,11 +1,12 @@
 //! Hinge losses over the classes of a row: each class that should not win against each that should.
 
 use super::Reduction;
-use super::labels::{Labels, Losses, check_gradient, mean};
+use super::labels::{Labels, check_gradient};
+use super::losses::Losses;
 use crate::error::{Error, Result};
 use crate::kernel::{Sum, map_reduce, total};
 use crate::shape::{check_len, check_rows};
-use crate::simd::Simd;
+use crate::simd::{Level, Simd};
 use crate::{dispatch, simd};
 
 /// Options of [`multi_margin`].
@@ -82,10 +83,9 @@ pub fn multi_margin(
     }
     let targets = Labels { weight, ..Labels::plain(labels, classes) };
     targets.check()?;
-    let (divisor, each) = reduction.check(labels.len())?;
-    let hinge = Hinge { targets, width: 1, margin, squares: p == 2, divisor };
-    let sum = dispatch!(simd::level(), s => hinge_rows(s, scores, hinge, each, dscores));
-    Ok(mean(sum, divisor))
+    let reduced = reduction.take_apart(labels.len())?;
+    let hinge = Hinge { targets, width: 1, margin, squares: p == 2, divisor: reduced.divisor };
+    Ok(hinge_rows(scores, hinge, Losses::new(reduced), dscores))
 }
 
 /// Multi-label hinge loss of rows of scores against lists of classes:
@@ -131,10 +131,9 @@ pub fn multilabel_margin(
             other => other,
         })?;
     }
-    let (divisor, each) = reduction.check(rows)?;
-    let hinge = Hinge { targets, width: classes, margin: 1.0, squares: false, divisor };
-    let sum = dispatch!(simd::level(), s => hinge_rows(s, scores, hinge, each, dscores));
-    Ok(mean(sum, divisor))
+    let reduced = reduction.take_apart(rows)?;
+    let hinge = Hinge { targets, width: classes, margin: 1.0, squares: false, divisor: reduced.divisor };
+    Ok(hinge_rows(scores, hinge, Losses::new(reduced), dscores))
 }
 
 /// The labels before the first -1.
@@ -159,40 +158,35 @@ const BLOCK: usize = 256;
 /// The gradient of a label before anything is subtracted from it: so small that it is lost in what is.
 const LABEL: f32 = -f32::MIN_POSITIVE;
 
-/// The sum of the rows' losses. *Writes* them to `each` and their gradient, divided as the sum will be, to `dscores`.
+/// The rows' losses, reduced. *Writes* their gradient, divided as the sum will be, to `dscores`.
 ///
-/// Out of line: both losses share it.
-#[inline(never)]
-fn hinge_rows<S: Simd>(
-    s: S,
-    scores: &[f32],
-    hinge: Hinge,
-    each: Option<&mut [f32]>,
-    mut dscores: Option<&mut [f32]>,
-) -> f32 {
+/// Only [`hinge_part`] is compiled for each level; the rest is compiled once for both losses.
+fn hinge_rows(scores: &[f32], hinge: Hinge, mut losses: Losses, mut dscores: Option<&mut [f32]>) -> f32 {
     let Hinge { targets, width, divisor, .. } = hinge;
-    let mut losses = Losses::new(each);
+    let level = simd::level();
     let (columns, mut unseen) = (targets.classes.max(1), [0.0; BLOCK]);
     for (row, (x, labels)) in scores.chunks(columns).zip(targets.rows.chunks(width.max(1))).enumerate() {
         let labels = listed(labels);
         let mut dx = dscores.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
         // Where lists are long, weights are one.
         let weight = labels.first().and_then(|&label| targets.class(label)).map_or(1.0, |class| targets.weight(class));
-        let sum = hinge_row(s, x, labels, hinge, dx.as_deref_mut(), &mut unseen);
-        losses.add(weight * sum / columns as f32);
+        let sum = hinge_row(level, x, labels, hinge, dx.as_deref_mut(), &mut unseen);
+        losses.add(&[weight * sum / columns as f32]);
         let factor = weight / columns as f32 / divisor;
-        for dx in dx.unwrap_or_default() {
-            *dx = if *dx == LABEL { 0.0 } else { *dx * factor };
+        if let Some(dx) = dx {
+            for dx in &mut *dx {
+                *dx = if *dx == LABEL { 0.0 } else { *dx * factor };
+            }
+            losses.watch(dx);
         }
     }
-    losses.sum()
+    losses.reduce()
 }
 
 /// The sum of a row's hinges. *Writes* their derivatives to `dx`, but [`LABEL`] where a label's is 0; or else those of a
 /// block after the other to `unseen`.
-#[inline(always)]
-fn hinge_row<S: Simd>(
-    s: S,
+fn hinge_row(
+    level: Level,
     x: &[f32],
     labels: &[i32],
     hinge: Hinge,
@@ -213,7 +207,8 @@ fn hinge_row<S: Simd>(
         for &label in labels {
             let Some(&score) = x.get(index(label)) else { continue };
             let to = dx.as_deref_mut().and_then(|dx| dx.get_mut(first..first + part.len())).unwrap_or(&mut *unseen);
-            let [loss, slope] = hinge_part(s, part, to, hinge.margin - score, hinge.squares);
+            let lift = hinge.margin - score;
+            let [loss, slope] = dispatch!(level, s => hinge_part(s, part, to, lift, hinge.squares));
             sum.add(loss);
             if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(index(label))) {
                 *dx -= slope;
@@ -236,28 +231,23 @@ fn mark(dx: &mut [f32], labels: &[i32], first: usize) {
 
 /// The sums of the hinges `z = x + lift` above 0 and of their slopes. *Adds* the slopes to `dx`. Labels, whose `dx` is
 /// below 0, take no part.
-#[inline(never)]
+#[inline(always)]
 fn hinge_part<S: Simd>(s: S, x: &[f32], dx: &mut [f32], lift: f32, squares: bool) -> [f32; 2] {
-    s.vectorize(
+    let (zero, one, two) = (s.splat(0.0), s.splat(1.0), s.splat(2.0));
+    let (lift, squares) = (s.splat(lift), s.lt(zero, s.splat(f32::from(u8::from(squares)))));
+    let [hinges, slopes] = map_reduce(
+        s,
+        [dx],
+        [x],
+        [s.wide(zero); 2],
         #[inline(always)]
-        move || {
-            let (zero, one, two) = (s.splat(0.0), s.splat(1.0), s.splat(2.0));
-            let (lift, squares) = (s.splat(lift), s.lt(zero, s.splat(f32::from(u8::from(squares)))));
-            let [hinges, slopes] = map_reduce(
-                s,
-                [dx],
-                [x],
-                [s.wide(zero); 2],
-                #[inline(always)]
-                |[dx], [x], [hinges, slopes]| {
-                    let z = s.select(s.le(zero, dx), s.add(x, lift), zero);
-                    let z = s.select(s.lt(zero, z), z, zero);
-                    let hinge = s.select(squares, s.mul(z, z), z);
-                    let slope = s.select(s.lt(zero, z), s.select(squares, s.mul(z, two), one), zero);
-                    ([s.add(dx, slope)], [s.add(hinges, hinge), s.add(slopes, slope)])
-                },
-            );
-            [total(s, hinges), total(s, slopes)]
+        |[dx], [x], [hinges, slopes]| {
+            let z = s.select(s.le(zero, dx), s.add(x, lift), zero);
+            let z = s.select(s.lt(zero, z), z, zero);
+            let hinge = s.select(squares, s.mul(z, z), z);
+            let slope = s.select(s.lt(zero, z), s.select(squares, s.mul(z, two), one), zero);
+            ([s.add(dx, slope)], [s.add(hinges, hinge), s.add(slopes, slope)])
         },
-    )
+    );
+    [total(s, hinges), total(s, slopes)]
 }

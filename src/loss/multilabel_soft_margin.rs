@@ -1,15 +1,16 @@
 //! A yes or no for each class of a row, by its logit.
 //!
-//! `-ln sigmoid(x) = max(-x, 0) + ln(1 + e^-|x|)`, and `-ln(1 - sigmoid(x))` the same with `max(x, 0)`: one exponential
-//! and one logarithm for both, nothing overflows, and each keeps its digits where it is small.
+//! An element's loss is that of [`bce_with_logits`](super::bce_with_logits); here they are summed row by row.
 
 use super::Reduction;
-use super::labels::{Losses, check_gradient, check_weight, mean};
+use super::binary::OfLogit;
+use super::labels::{check_gradient, check_weight};
+use super::losses::Losses;
+use super::pointwise::Pointwise;
 use crate::error::Result;
 use crate::kernel::{map_reduce, total};
-use crate::math::{exp, ln_1p};
 use crate::shape::{check_len, check_rows};
-use crate::simd::Simd;
+use crate::simd::{Level, Simd};
 use crate::{dispatch, simd};
 
 /// Options of [`multilabel_soft_margin`].
@@ -63,31 +64,31 @@ pub fn multilabel_soft_margin(
     check_len("targets", targets, rows, options.classes)?;
     check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
     check_weight(options.weight, options.classes)?;
-    let (divisor, each) = reduction.check(rows)?;
-    let sum = dispatch!(simd::level(), s => logistic_rows(s, logits, targets, options, divisor, each, dlogits));
-    Ok(mean(sum, divisor))
+    let reduced = reduction.take_apart(rows)?;
+    let factor = 1.0 / options.classes.max(1) as f32 / reduced.divisor;
+    Ok(logistic_rows(logits, targets, options, factor, Losses::new(reduced), dlogits))
 }
 
-/// The sum of the rows' losses. *Writes* them to `each` and their gradient divided by `divisor` to `dlogits`.
-#[inline(always)]
-fn logistic_rows<S: Simd>(
-    s: S,
+/// The rows' losses, reduced. *Writes* `factor` times their gradient to `dlogits`.
+fn logistic_rows(
     logits: &[f32],
     targets: &[f32],
     options: MultilabelSoftMargin,
-    divisor: f32,
-    each: Option<&mut [f32]>,
+    factor: f32,
+    mut losses: Losses,
     mut dlogits: Option<&mut [f32]>,
 ) -> f32 {
-    let columns = options.classes.max(1);
-    let (mut losses, mut unseen) = (Losses::new(each), [0.0; BLOCK]);
+    let (level, columns) = (simd::level(), options.classes.max(1));
+    let mut unseen = [0.0; BLOCK];
     for (row, (x, y)) in logits.chunks(columns).zip(targets.chunks(columns)).enumerate() {
-        let factor = 1.0 / columns as f32 / divisor;
-        let dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
-        let sum = logistic_row(s, x, y, options.weight, dx, factor, &mut unseen);
-        losses.add(sum / columns as f32);
+        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
+        let sum = logistic_row(level, [x, y], options.weight, dx.as_deref_mut(), factor, &mut unseen);
+        losses.add(&[sum / columns as f32]);
+        if let Some(dx) = dx {
+            losses.watch(dx);
+        }
     }
-    losses.sum()
+    losses.reduce()
 }
 
 /// Classes that take part at once: where no gradient is asked for, theirs has its place on the stack.
@@ -95,63 +96,52 @@ const BLOCK: usize = 256;
 
 /// The sum of a row's losses. *Writes* `factor` times their gradient to `dx`, or that of a block after the other to
 /// `unseen`.
-#[inline(never)]
-fn logistic_row<S: Simd>(
+fn logistic_row(
+    level: Level,
+    [x, y]: [&[f32]; 2],
+    weight: Option<&[f32]>,
+    dx: Option<&mut [f32]>,
+    factor: f32,
+    unseen: &mut [f32],
+) -> f32 {
+    dispatch!(level, s => logistic_row_inline(s, [x, y], weight, dx, factor, unseen))
+}
+
+#[inline(always)]
+fn logistic_row_inline<S: Simd>(
     s: S,
-    x: &[f32],
-    y: &[f32],
+    [x, y]: [&[f32]; 2],
     weight: Option<&[f32]>,
     mut dx: Option<&mut [f32]>,
     factor: f32,
     unseen: &mut [f32],
 ) -> f32 {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            let mut sum = [s.wide(s.splat(0.0))];
-            let has_weight = s.lt(s.splat(0.0), s.splat(f32::from(u8::from(weight.is_some()))));
-            for first in (0..x.len()).step_by(BLOCK) {
-                let len = part(x, first).len();
-                let to = match dx.as_deref_mut() {
-                    Some(dx) => dx.get_mut(first..first + len),
-                    None => unseen.get_mut(..len),
-                };
-                sum = map_reduce(
-                    s,
-                    [to.unwrap_or_default()],
-                    [part(x, first), part(y, first), part(weight.unwrap_or(x), first)],
-                    sum,
-                    #[inline(always)]
-                    |_, [x, y, w], [sum]| {
-                        let w = s.select(has_weight, w, s.splat(1.0));
-                        let [loss, slope] = logistic(s, x, y, w);
-                        ([s.mul(slope, s.splat(factor))], [s.add(sum, loss)])
-                    },
-                );
-            }
-            let [sum] = sum;
-            total(s, sum)
-        },
-    )
+    let (one, factor) = (s.splat(1.0), s.splat(factor));
+    let has_weight = s.lt(s.splat(0.0), s.splat(f32::from(u8::from(weight.is_some()))));
+    let mut sum = [s.wide(s.splat(0.0))];
+    for first in (0..x.len()).step_by(BLOCK) {
+        let len = part(x, first).len();
+        let to = match dx.as_deref_mut() {
+            Some(dx) => dx.get_mut(first..first + len),
+            None => unseen.get_mut(..len),
+        };
+        sum = map_reduce(
+            s,
+            [to.unwrap_or_default()],
+            [part(x, first), part(y, first), part(weight.unwrap_or(x), first)],
+            sum,
+            #[inline(always)]
+            |_, [x, y, w], [sum]| {
+                let (loss, [slope, _]) = OfLogit.at(s, [x, y, s.select(has_weight, w, one), one]);
+                ([s.mul(slope, factor)], [s.add(sum, loss)])
+            },
+        );
+    }
+    let [sum] = sum;
+    total(s, sum)
 }
 
 /// The block from `first` on.
 fn part(x: &[f32], first: usize) -> &[f32] {
     x.get(first..).map(|x| x.get(..BLOCK).unwrap_or(x)).unwrap_or_default()
-}
-
-/// The loss of a class with that logit, target and weight, and its derivative.
-#[inline(always)]
-fn logistic<S: Simd>(s: S, x: S::F32, y: S::F32, w: S::F32) -> [S::F32; 2] {
-    let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let (yes, no) = (s.mul(w, y), s.mul(w, s.sub(one, y)));
-    let e = exp(s, s.neg(s.abs(x)));
-    // What infinity has no part in is not NaN: both parts count the logarithm, the one on the wrong side the distance too.
-    let wrong = s.select(s.lt(x, zero), yes, no);
-    let far = s.select(s.eq(wrong, zero), zero, s.mul(wrong, s.abs(x)));
-    let loss = s.mul_add(w, ln_1p(s, e), far);
-    let (large, small) = (s.div(one, s.add(one, e)), s.div(e, s.add(one, e)));
-    let negative = s.lt(x, zero);
-    let (up, down) = (s.select(negative, small, large), s.select(negative, large, small));
-    [loss, s.sub(s.mul(no, up), s.mul(yes, down))]
 }

@@ -1,7 +1,8 @@
 //! Negative log-likelihood of log-probabilities: one element of each row.
 
 use super::Reduction;
-use super::labels::{Labels, Losses, check_gradient, mean};
+use super::labels::{Labels, check_gradient};
+use super::losses::Losses;
 use crate::error::Result;
 use crate::shape::check_len;
 
@@ -68,18 +69,20 @@ pub fn nll(
     check_gradient("dlog_probs", dlog_probs.as_deref(), log_probs.len())?;
     let labels = Labels { rows: labels, classes, weight, ignored: Some(ignore_index) };
     labels.check()?;
-    let (labels, divisor, each) = labels.reduce(reduction)?;
+    let (labels, reduced) = labels.reduce(reduction)?;
+    let divisor = reduced.divisor;
     if let Some(dx) = &mut dlog_probs {
         dx.fill(0.0);
     }
-    let mut losses = Losses::new(each);
+    let mut losses = Losses::new(reduced);
     for (row, &label) in labels.rows.iter().enumerate() {
         let class = labels.class(label).unwrap_or_default();
         let at = row * classes + class;
-        losses.add(labels.weighted(label, -log_probs.get(at).copied().unwrap_or_default()));
-        if let Some(dx) = dlog_probs.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
-            *dx = labels.class(label).map_or(0.0, |class| -labels.weight(class) / divisor);
+        losses.add(&[labels.weighted(label, -log_probs.get(at).copied().unwrap_or_default())]);
+        if let Some(dx) = dlog_probs.as_deref_mut().and_then(|dx| dx.get_mut(at..=at)) {
+            dx.fill(labels.class(label).map_or(0.0, |class| -labels.weight(class) / divisor));
+            losses.watch(dx);
         }
     }
-    Ok(mean(losses.sum(), divisor))
+    Ok(losses.reduce())
 }

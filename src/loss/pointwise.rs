@@ -222,7 +222,7 @@ fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
     let lanes = dispatch!(level, s => longest_row(s));
     let f = |ins: Ins<'_>, losses: &mut [f32], outs: Outs<'_>| f(level, ins, losses, outs);
     let Pass { len, ins: [x, y, z], shared, grads: [dx, dy, dz], mut column, reduced } = pass;
-    let Reduced { divisor, mut each, health } = reduced;
+    let Reduced { divisor, mut each, health, .. } = reduced;
     let (mut losses, mut spread, mut dcolumn) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
     let (mut of_losses, mut of_grads) = (Extent::default(), Extent::default());
     let mut total = Sum::default();

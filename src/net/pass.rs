@@ -6,7 +6,7 @@
 use super::Sequential;
 use super::stage::Stage;
 use crate::dense;
-use crate::loss::{Labels, Targets, cross_entropy_rows};
+use crate::loss::{Batch, Losses};
 use crate::simd::Simd;
 use core::cell::Cell;
 
@@ -284,14 +284,12 @@ pub(super) fn loss_and_grad<S: Simd>(
     mut buffers: Buffers,
 ) -> f32 {
     let batch = labels.len();
-    let rows = batch as f32;
     forward_train(s, net, params, x, batch, &mut buffers);
     let Some((stage, [logits, saved], dlogits)) = last(net, batch, &mut buffers) else { return f32::NAN };
-    let targets = &Targets::labels(Labels::plain(labels, stage.outputs), 0.0);
-    let sum = cross_entropy_rows(s, logits, targets, rows, None, Some(&mut *dlogits));
+    let loss = Batch::new(logits, labels, stage.outputs, Losses::mean_of(batch), Some(&mut *dlogits)).run(s);
     if let Some(activation) = stage.activation {
         activation.apply_gradient(s, saved, dlogits);
     }
     backward_stages(s, net, params, x, batch, grads, buffers);
-    sum / rows
+    loss
 }

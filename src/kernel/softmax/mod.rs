@@ -11,7 +11,7 @@ mod online;
 mod row;
 
 pub(crate) use exponent::Exponent;
-pub(crate) use group::{Sums, Then, each_row, group_rows};
+pub(crate) use group::{GROUP, PerRow, Sums, Then, each_row, group_rows};
 
 use super::map::by_blocks;
 use crate::error::{Error, Result};
