@@ -9,8 +9,8 @@ use crate::simd::{Simd, root_f64};
 
 /// Added to squared norms.
 const EPS: f64 = 1e-12;
-/// Squares may add up to this, 2^100; vectors with more are multiplied by its inverse first.
-const LARGE: f32 = 1.267_650_6e30;
+/// Squares may add up to this, 2^110; vectors with more are multiplied by its inverse first.
+const LARGE: f32 = 1.298_074_2e33;
 
 /// Options of [`cosine_embedding`].
 #[derive(Clone, Copy, Debug, PartialEq)]
