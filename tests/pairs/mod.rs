@@ -91,7 +91,9 @@ pub fn losses() -> Vec<Loss> {
 pub fn draw(loss: Loss, rows: usize, width: usize, scale: f32) -> (Vec<Vec<f32>>, Vec<f32>) {
     let mut rng = Xoshiro128PlusPlus::seed_from_u64(width as u64);
     let mut x = vec![vec![0.0; rows * width]; loss.inputs()];
-    x.iter_mut().for_each(|x| flatgrad::init::normal(x, 0.0, scale, &mut rng));
+    for x in &mut x {
+        flatgrad::init::normal(x, 0.0, scale, &mut rng);
+    }
     (x, (0..rows).map(|i| [1.0, -1.0, 1.0, -1.0, 0.5][i % 5]).collect())
 }
 
