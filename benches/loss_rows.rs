@@ -9,8 +9,9 @@ mod common;
 use common::{Times, time};
 use criterion::Criterion;
 use flatgrad::loss::{
-    CrossEntropy, Ctc, CtcTargets, MultiMargin, MultilabelSoftMargin, Nll, Reduction, cross_entropy,
-    cross_entropy_probabilities, ctc, multi_margin, multilabel_soft_margin, nll,
+    CosineEmbedding, CosineEmbeddingGrads, CrossEntropy, Ctc, CtcTargets, MultiMargin, MultilabelSoftMargin, Nll,
+    Reduction, TripletMargin, TripletMarginGrads, cosine_embedding, cross_entropy, cross_entropy_probabilities, ctc,
+    multi_margin, multilabel_soft_margin, nll, triplet_margin,
 };
 use flatgrad::simd::{Level, level, set_level};
 use flatgrad::softmax::{log_softmax_in_place, softmax_in_place};
@@ -27,7 +28,10 @@ struct Rows {
     probabilities: Vec<f32>,
     weight: Vec<f32>,
     labels: Vec<i32>,
+    ones: Vec<f32>,
     dx: Vec<f32>,
+    /// For the other two of three vectors.
+    others: [Vec<f32>; 2],
 }
 
 impl Rows {
@@ -39,7 +43,8 @@ impl Rows {
         probabilities.reverse();
         softmax_in_place(&mut probabilities, classes).expect("whole rows");
         let labels = (0..rows).map(|_| (rng.next_u64() % classes as u64) as i32).collect();
-        Self { classes, dx: vec![0.0; x.len()], x, probabilities, weight: vec![0.5; classes], labels }
+        let (ones, dx, weight) = (vec![1.0; rows], vec![0.0; x.len()], vec![0.5; classes]);
+        Self { classes, others: [dx.clone(), dx.clone()], dx, x, probabilities, weight, labels, ones }
     }
 
     fn cross_entropy(&mut self, change: impl Fn(&mut CrossEntropy)) {
@@ -77,11 +82,27 @@ impl Rows {
         let dx = Some(&mut self.dx[..]);
         black_box(multilabel_soft_margin(x, y, options, Reduction::Mean, dx).expect("a loss"));
     }
+
+    /// With the gradients of both vectors.
+    fn cosine_embedding(&mut self) {
+        let (x, y, options) = (&self.x, &self.probabilities, CosineEmbedding::new(self.classes));
+        let grads = CosineEmbeddingGrads { dx1: Some(&mut self.dx), dx2: Some(&mut self.others[0]) };
+        black_box(cosine_embedding(x, y, &self.ones, options, Reduction::Mean, grads).expect("a loss"));
+    }
+
+    /// With the gradients of all three vectors; no row is far enough apart.
+    fn triplet_margin(&mut self, change: impl Fn(&mut TripletMargin)) {
+        let mut options = TripletMargin { margin: 1e6, ..TripletMargin::new(self.classes) };
+        change(&mut options);
+        let (a, p, [dp, dn]) = (&self.x, &self.probabilities, &mut self.others);
+        let grads = TripletMarginGrads { danchor: Some(&mut self.dx), dpositive: Some(dp), dnegative: Some(dn) };
+        black_box(triplet_margin(a, p, p, options, Reduction::Mean, grads).expect("a loss"));
+    }
 }
 
 type Function = (&'static str, fn(&mut Rows));
 
-const FUNCTIONS: [Function; 8] = [
+const FUNCTIONS: [Function; 13] = [
     ("copy", |r| black_box(&mut r.dx).copy_from_slice(black_box(&r.x))),
     ("cross_entropy", |r| r.cross_entropy(|_| ())),
     ("  smoothed", |r| r.cross_entropy(|options| options.label_smoothing = 0.1)),
@@ -90,6 +111,11 @@ const FUNCTIONS: [Function; 8] = [
     ("nll", Rows::nll),
     ("multi_margin", Rows::multi_margin),
     ("soft_margin", Rows::soft_margin),
+    ("cosine_embedding", Rows::cosine_embedding),
+    ("triplet_margin", |r| r.triplet_margin(|_| ())),
+    ("  far apart", |r| r.triplet_margin(|options| options.margin = -1.0)),
+    ("  swapped", |r| r.triplet_margin(|options| options.swap = true)),
+    ("  p 3", |r| r.triplet_margin(|options| options.p = 3.0)),
 ];
 
 fn report() {
@@ -109,7 +135,7 @@ fn report() {
             let ratios = Times::new(times.iter().zip(&copies).map(|(time, copy)| time / copy).collect());
             let (times, copy) = (Times::new(times), Times::new(copies.clone()));
             println!(
-                "{rows:5} x {classes:<5} {name:15} {:10.2} / {:10.2} us   {:6.2} / {:6.2} x copy",
+                "{rows:5} x {classes:<5} {name:16} {:10.2} / {:10.2} us   {:6.2} / {:6.2} x copy",
                 times.best() * 1e6,
                 times.median() * 1e6,
                 times.best() / copy.best(),

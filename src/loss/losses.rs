@@ -1,6 +1,7 @@
 //! The losses of rows: their sum, where each of them goes, and how they and their gradients are.
 
-use super::{Health, Reduced};
+use super::Reduced;
+use crate::health::Health;
 use crate::kernel::{Extent, Sum};
 use crate::simd;
 use core::slice::IterMut;

@@ -1,10 +1,12 @@
 //! Loss functions: a free function each, options with PyTorch's defaults, the gradient from the same pass.
 
 mod binary;
+mod cosine;
 mod cross_entropy;
 mod cross_entropy_rows;
 mod ctc;
 mod ctc_states;
+mod distance;
 mod kl_div;
 mod labels;
 mod likelihood;
@@ -16,8 +18,11 @@ mod multilabel_soft_margin;
 mod nll;
 mod pointwise;
 mod regression;
+mod triplet;
+mod vectors;
 
 pub use binary::{Bce, BceWithLogits, bce, bce_with_logits};
+pub use cosine::{CosineEmbedding, CosineEmbeddingGrads, cosine_embedding};
 pub use cross_entropy::{CrossEntropy, cross_entropy, cross_entropy_probabilities};
 pub use ctc::{Ctc, CtcTargets, ctc};
 pub use kl_div::{KlDiv, kl_div};
@@ -27,6 +32,10 @@ pub use multiclass_margin::{MultiMargin, MultilabelMargin, multi_margin, multila
 pub use multilabel_soft_margin::{MultilabelSoftMargin, multilabel_soft_margin};
 pub use nll::{Nll, nll};
 pub use regression::{Huber, SmoothL1, huber, l1, mse, smooth_l1};
+pub use triplet::{
+    TripletMargin, TripletMarginGrads, TripletMarginWithDistance, TripletMarginWithDistanceGrads, triplet_margin,
+    triplet_margin_with_distance,
+};
 
 pub(crate) use cross_entropy_rows::Batch;
 pub(crate) use labels::check_labels;

@@ -67,3 +67,26 @@ pub fn hinge_embedding(x: f64, y: f64, margin: f64) -> f64 {
 pub fn soft_margin(x: f64, y: f64) -> f64 {
     softplus(-y * x)
 }
+
+/// `||x - y + eps||_p`
+pub fn distance(x: &[f64], y: &[f64], p: f64, eps: f64) -> f64 {
+    let sizes = x.iter().zip(y).map(|(x, y)| (x - y + eps).abs());
+    if p == f64::INFINITY { sizes.fold(0.0, f64::max) } else { sizes.map(|v| v.powf(p)).sum::<f64>().powf(1.0 / p) }
+}
+
+pub fn triplet(ap: f64, an: f64, pn: Option<f64>, margin: f64) -> f64 {
+    let near = pn.map_or(an, |pn| if an.is_nan() || pn.is_nan() { f64::NAN } else { an.min(pn) });
+    (ap - near + margin).max(0.0)
+}
+
+pub fn cosine_embedding(a: &[f64], b: &[f64], y: f64, margin: f64) -> f64 {
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let cos = dot(a, b) / ((dot(a, a) + 1e-12) * (dot(b, b) + 1e-12)).sqrt();
+    if y == 1.0 {
+        1.0 - cos
+    } else if y == -1.0 {
+        (cos - margin).max(0.0)
+    } else {
+        0.0
+    }
+}

@@ -165,6 +165,27 @@ pub const LOSSES: &[Loss] = &[
         call: |i, r, [dx, ..]| loss::soft_margin(&i[0], &i[1], r, dx),
         oracle: |i| oracle::soft_margin(i[0], i[1]),
     },
+    Loss {
+        name: "triplet_margin_with_distance",
+        inputs: &[("ap", Real), ("an", Real)],
+        grads: &["dap", "dan"],
+        call: |i, r, [dap, dan, dpn]| {
+            let grads = loss::TripletMarginWithDistanceGrads { dap, dan, dpn };
+            loss::triplet_margin_with_distance(&i[0], &i[1], None, loss::TripletMarginWithDistance::new(), r, grads)
+        },
+        oracle: |i| oracle::triplet(i[0], i[1], None, 1.0),
+    },
+    Loss {
+        name: "triplet_margin_with_distance, swapped",
+        inputs: &[("ap", Real), ("an", Real), ("pn", Real)],
+        grads: &["dap", "dan", "dpn"],
+        call: |i, r, [dap, dan, dpn]| {
+            let grads = loss::TripletMarginWithDistanceGrads { dap, dan, dpn };
+            let options = options!(TripletMarginWithDistance { margin: 0.5 });
+            loss::triplet_margin_with_distance(&i[0], &i[1], Some(&i[2]), options, r, grads)
+        },
+        oracle: |i| oracle::triplet(i[0], i[1], Some(i[2]), 0.5),
+    },
 ];
 
 /// What a call gives and writes.
