@@ -35,7 +35,12 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Takes the numbers of `x` too.
+    #[inline(never)]
     pub(crate) fn add(&mut self, level: Level, x: &[f32]) {
+        // The loss of a row, or what of its gradient is not 0.
+        if x.len() == 1 {
+            return self.add_one_by_one(x);
+        }
         let max_abs = dispatch!(level, s => finite_max_abs(s, x));
         if max_abs < f32::INFINITY {
             self.max_abs = self.max_abs.max(max_abs);
@@ -50,9 +55,7 @@ impl Extent {
         Health { bad_values, bad_gradients, max_gradient: gradients.max_abs }
     }
 
-    /// [`add`](Self::add) where some are not finite.
-    #[cold]
-    #[inline(never)]
+    /// [`add`](Self::add) where some may not be finite.
     fn add_one_by_one(&mut self, x: &[f32]) {
         for x in x {
             if x.is_finite() {
