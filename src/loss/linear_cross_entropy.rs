@@ -5,7 +5,7 @@
 //! `(softmax - onehot) * share`, and with them the chunk of `dW`, that of `db`, and its term of `dx`.
 //!
 //! The logits of the first pass are not computed again where there is room for them: a chunk of `dW`, which is written later,
-//! holds the logits of as many rows as there are inputs. So of `r` rows, `n` inputs and `c` classes,
+//! holds the logits of as many rows as there are inputs; and of a single chunk they are still there. So of `r` rows, `n` inputs and `c` classes,
 //!
 //! - a loss with both gradients takes `3 r n c` multiply-adds, what layer and loss take apart, and up to `4 r n c` where rows are
 //!   many more than inputs; one with `dx` alone takes `3 r n c` for `2 r n c`.
@@ -240,6 +240,7 @@ fn both_passes<S: Simd>(
 
     let mut sums = PartSums::new(max, rest);
     at_label.fill(0.0);
+    let is_one_chunk = head.labels.classes <= CHUNK;
     for chunk in head.chunks() {
         let logits = logits.get_mut(..rows.saturating_mul(chunk.width)).unwrap_or_default();
         head.logits(s, chunk, 0, logits, scratch);
@@ -249,7 +250,8 @@ fn both_passes<S: Simd>(
                 *to = *logit;
             }
         }
-        if let Some(dweight) = grads.dweight.as_deref_mut() {
+        // The logits of an only chunk stay where they are.
+        if let Some(dweight) = grads.dweight.as_deref_mut().filter(|_| !is_one_chunk) {
             copy(logits, chunk.of_mut(dweight, head.inputs));
         }
     }
@@ -310,7 +312,9 @@ fn gradients<S: Simd>(
     (logits, scratch): (&mut [f32], &mut [f32]),
 ) {
     let (rows, inputs) = (head.labels.rows.len(), head.inputs);
-    let kept = if grads.dweight.is_some() { rows.min(inputs) } else { 0 };
+    let is_one_chunk = head.labels.classes <= CHUNK;
+    let in_dweight = if grads.dweight.is_some() && !is_one_chunk { rows.min(inputs) } else { 0 };
+    let kept = if is_one_chunk { rows } else { in_dweight };
     if let Some(dx) = grads.dx.as_deref_mut() {
         dx.fill(0.0);
     }
@@ -318,7 +322,7 @@ fn gradients<S: Simd>(
         let width = chunk.width;
         let logits = logits.get_mut(..rows.saturating_mul(width)).unwrap_or_default();
         if let Some(dweight) = grads.dweight.as_deref_mut() {
-            let (of_kept, _) = logits.split_at_mut_checked(kept.saturating_mul(width)).unwrap_or_default();
+            let (of_kept, _) = logits.split_at_mut_checked(in_dweight.saturating_mul(width)).unwrap_or_default();
             copy(chunk.of_mut(dweight, inputs), of_kept);
         }
         if kept < rows {
