@@ -19,4 +19,4 @@ pub(crate) use block::{BLOCK, Extent, all_within, block_sum};
 pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Product, Start, multiply};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
-pub(crate) use softmax::{Exponent, GROUP, PerRow, Rows, Sums, Then, each_row, group_rows};
+pub(crate) use softmax::{Exponent, GROUP, PartSums, PerRow, Rows, Sums, Then, each_row, exp_shares, group_rows};

@@ -10,6 +10,7 @@ mod distance;
 mod kl_div;
 mod labels;
 mod likelihood;
+mod linear_cross_entropy;
 mod logistic;
 mod losses;
 mod margin;
@@ -27,6 +28,7 @@ pub use cross_entropy::{CrossEntropy, cross_entropy, cross_entropy_probabilities
 pub use ctc::{Ctc, CtcTargets, ctc};
 pub use kl_div::{KlDiv, kl_div};
 pub use likelihood::{GaussianNll, GaussianNllGrads, PoissonNll, gaussian_nll, poisson_nll};
+pub use linear_cross_entropy::{LinearCrossEntropy, LinearCrossEntropyGrads, linear_cross_entropy};
 pub use margin::{HingeEmbedding, MarginRanking, MarginRankingGrads, hinge_embedding, margin_ranking, soft_margin};
 pub use multiclass_margin::{MultiMargin, MultilabelMargin, multi_margin, multilabel_margin};
 pub use multilabel_soft_margin::{MultilabelSoftMargin, multilabel_soft_margin};

@@ -2,16 +2,19 @@
 //!
 //! Narrow rows go through registers column by column (`columns`), rows that fit the first cache in three passes
 //! through it, in groups (`group`), longer ones unit by unit with a maximum that grows (`online`). Memory is read once
-//! and written once wherever a row with its result stays in the second cache.
+//! and written once wherever a row with its result stays in the second cache. Rows of which there is only ever a part at a
+//! time are `parts`.
 
 mod columns;
 mod exponent;
 mod group;
 mod online;
+mod parts;
 mod row;
 
 pub(crate) use exponent::Exponent;
 pub(crate) use group::{GROUP, PerRow, Sums, Then, each_row, group_rows};
+pub(crate) use parts::{PartSums, exp_shares};
 
 use super::map::by_blocks;
 use crate::error::{Error, Result};

@@ -1,0 +1,350 @@
+//! The last linear layer and cross-entropy in one, a chunk of classes at a time.
+//!
+//! First pass: the logits of a chunk, `x Wᵀ + b`, its part of each row's maximum and sum, and the logits of the labels. Then the
+//! losses. Second pass, where a gradient is asked for: the logits of the chunk again, which become
+//! `(softmax - onehot) * share`, and with them the chunk of `dW`, that of `db`, and its term of `dx`.
+//!
+//! The logits of the first pass are not computed again where there is room for them: a chunk of `dW`, which is written later,
+//! holds the logits of as many rows as there are inputs; and of a single chunk they are still there. So of `r` rows, `n` inputs and `c` classes,
+//!
+//! - a loss with both gradients takes `3 r n c` multiply-adds, what layer and loss take apart, and up to `4 r n c` where rows are
+//!   many more than inputs; one with `dx` alone takes `3 r n c` for `2 r n c`.
+//! - scratch is a chunk of logits, three numbers a row and what a product needs: of 512 rows, 1024 inputs and 32000 classes
+//!   1.2 MB beside 66 MB of logits. `W` is read twice, `dW` written once as logits and once as itself.
+//! - an exponential is taken twice of each logit.
+
+use super::Reduction;
+use super::labels::{Labels, check_gradient};
+use super::losses::Losses;
+use crate::error::Result;
+use crate::kernel::{GROUP, Matmul, Operand, PartSums, Product, Start, column_sums, exp_shares, multiply};
+use crate::shape::{check_at_least, check_len};
+use crate::simd::{Rows, Simd};
+use crate::{dispatch, simd};
+
+/// Classes of a chunk: whole panels of every level, and few enough that a product over them copies little.
+const CHUNK: usize = 192;
+
+/// Options of [`linear_cross_entropy`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearCrossEntropy<'a> {
+    /// Width of a row of `x`.
+    pub inputs: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// A weight for each class; by default all count alike.
+    pub class_weight: Option<&'a [f32]>,
+    /// The label of rows that do not count, -100 by default. It may be a class.
+    pub ignore_index: i32,
+}
+
+impl<'a> LinearCrossEntropy<'a> {
+    /// PyTorch's defaults for rows of `inputs` and so many classes.
+    #[must_use]
+    pub const fn new(inputs: usize, classes: usize) -> Self {
+        Self { inputs, classes, class_weight: None, ignore_index: -100 }
+    }
+
+    /// Floats of scratch that [`linear_cross_entropy`] needs for so many rows.
+    #[must_use]
+    pub const fn scratch_len(self, rows: usize) -> usize {
+        let Self { inputs, classes, .. } = self;
+        let width = if classes < CHUNK { classes } else { CHUNK };
+        let of_whole = products_scratch_len(rows, inputs, width);
+        let of_last = products_scratch_len(rows, inputs, classes % CHUNK);
+        rows.saturating_mul(3).saturating_add(rows.saturating_mul(width)).saturating_add(max(of_whole, of_last))
+    }
+
+    fn labels(self, labels: &'a [i32]) -> Labels<'a> {
+        let Self { classes, class_weight, ignore_index, .. } = self;
+        Labels { rows: labels, classes, weight: class_weight, ignored: Some(ignore_index) }
+    }
+}
+
+/// Where the gradients of [`linear_cross_entropy`] go, each where it is wanted.
+#[derive(Debug, Default)]
+pub struct LinearCrossEntropyGrads<'a> {
+    /// For `x`.
+    pub dx: Option<&'a mut [f32]>,
+    /// For `weight`.
+    pub dweight: Option<&'a mut [f32]>,
+    /// For `bias`, which need not be given.
+    pub dbias: Option<&'a mut [f32]>,
+}
+
+impl LinearCrossEntropyGrads<'_> {
+    /// No gradient is wanted.
+    pub const NONE: Self = Self { dx: None, dweight: None, dbias: None };
+
+    fn check(&self, rows: usize, LinearCrossEntropy { inputs, classes, .. }: LinearCrossEntropy<'_>) -> Result<()> {
+        check_gradient("dx", self.dx.as_deref(), rows.saturating_mul(inputs))?;
+        check_gradient("dweight", self.dweight.as_deref(), classes.saturating_mul(inputs))?;
+        check_gradient("dbias", self.dbias.as_deref(), classes)
+    }
+}
+
+/// Cross-entropy of a linear layer's outputs, `x Wᵀ + b`, against class indices, without a place for those logits.
+///
+/// `x[rows][inputs]` has a row for each label, `weight[classes][inputs]` and, where given, `bias[classes]` are the layer's.
+/// Loss and gradients are, but for rounding, those of [`dense::forward`](crate::dense::forward),
+/// [`cross_entropy`](super::cross_entropy) and [`dense::backward`](crate::dense::backward), with all that is said there of
+/// weights, ignored rows, NaN and infinities: an impossible class has a bias of `-inf`. Row i's loss and `dx` are those of
+/// row i alone.
+///
+/// *Writes* the gradients that are given. *Scratch*: [`LinearCrossEntropy::scratch_len`], a hundredth or so of the logits
+/// where classes are many. With `dweight` this takes about the time of the three functions; without it the logits are
+/// computed twice.
+///
+/// As PyTorch 2.15's `torch.nn.LinearCrossEntropyLoss`, whose bias is off by default, without its label smoothing; and
+/// [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html).
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) where a slice does not fit, [`Error::Label`](crate::Error::Label) for a label outside
+/// `0..classes` that is not ignored; nothing is written.
+///
+/// ```
+/// use flatgrad::loss::{LinearCrossEntropy, LinearCrossEntropyGrads, Reduction, linear_cross_entropy};
+///
+/// const HEAD: LinearCrossEntropy = LinearCrossEntropy::new(2, 3);
+/// let (x, weight, labels) = ([1.0, 2.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0, -1.0, 1.0], [1, 0]);
+/// let (mut dx, mut dweight, mut scratch) = ([0.0; 4], [0.0; 6], [0.0; HEAD.scratch_len(2)]);
+/// let grads = LinearCrossEntropyGrads { dx: Some(&mut dx), dweight: Some(&mut dweight), dbias: None };
+/// let loss = linear_cross_entropy(&x, &weight, None, &labels, HEAD, Reduction::Mean, grads, &mut scratch)?;
+/// assert!((loss - 1.206_72).abs() < 1e-5);
+/// assert!((dweight[0] - 0.105_971).abs() < 1e-5 && (dx[1] + 0.105_971).abs() < 1e-5);
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+#[expect(clippy::too_many_arguments, reason = "a layer, a loss and their gradients")]
+pub fn linear_cross_entropy(
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    labels: &[i32],
+    options: LinearCrossEntropy<'_>,
+    reduction: Reduction<'_>,
+    grads: LinearCrossEntropyGrads<'_>,
+    scratch: &mut [f32],
+) -> Result<f32> {
+    let LinearCrossEntropy { inputs, classes, class_weight, .. } = options;
+    check_len("x", x, labels.len(), inputs)?;
+    check_len("weight", weight, classes, inputs)?;
+    check_gradient("bias", bias, classes)?;
+    check_gradient("class_weight", class_weight, classes)?;
+    grads.check(labels.len(), options)?;
+    check_at_least("scratch", scratch, options.scratch_len(labels.len()))?;
+    let labels = options.labels(labels);
+    labels.check()?;
+    let (labels, reduced) = labels.reduce(reduction)?;
+    let head = &Head { x, weight, bias, labels, inputs };
+    let mut losses = Losses::new(reduced);
+    let of_rows = &mut losses;
+    dispatch!(simd::level(), s => both_passes(s, head, of_rows, grads, scratch));
+    Ok(losses.reduce())
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// The scratch of the products over a chunk of `width` classes.
+const fn products_scratch_len(rows: usize, inputs: usize, width: usize) -> usize {
+    let logits = Matmul::nt(rows, width, inputs).scratch_len();
+    let not_kept = Matmul::nt(rows.saturating_sub(inputs), width, inputs).scratch_len();
+    let dweight = Matmul::tn(width, inputs, rows).scratch_len();
+    let dx = Matmul::nn(rows, inputs, width).scratch_len();
+    max(max(logits, not_kept), max(dweight, dx))
+}
+
+/// What the loss is of.
+struct Head<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    bias: Option<&'a [f32]>,
+    labels: Labels<'a>,
+    inputs: usize,
+}
+
+/// Some classes.
+#[derive(Clone, Copy)]
+struct Chunk {
+    start: usize,
+    width: usize,
+}
+
+impl Chunk {
+    /// The elements of these classes, where each has `each`.
+    fn of(self, xs: &[f32], each: usize) -> &[f32] {
+        let [start, len] = [self.start, self.width].map(|n| n.saturating_mul(each));
+        xs.get(start..).and_then(|xs| xs.get(..len)).unwrap_or_default()
+    }
+
+    /// The same, to be written.
+    fn of_mut(self, xs: &mut [f32], each: usize) -> &mut [f32] {
+        let [start, len] = [self.start, self.width].map(|n| n.saturating_mul(each));
+        xs.get_mut(start..).and_then(|xs| xs.get_mut(..len)).unwrap_or_default()
+    }
+}
+
+impl Head<'_> {
+    fn chunks(&self) -> impl Iterator<Item = Chunk> + use<> {
+        let classes = self.labels.classes;
+        (0..classes).step_by(CHUNK).map(move |start| Chunk { start, width: CHUNK.min(classes - start) })
+    }
+
+    /// *Writes* the logits of the rows from `first` on.
+    fn logits<S: Simd>(&self, s: S, chunk: Chunk, first: usize, logits: &mut [f32], scratch: &mut [f32]) {
+        let (rows, inputs) = (self.labels.rows.len().saturating_sub(first), self.inputs);
+        let x = self.x.get(first.saturating_mul(inputs)..).unwrap_or_default();
+        let to = logits.get_mut(first.saturating_mul(chunk.width)..).unwrap_or_default();
+        let Some(to) = Rows::new(to, [rows, chunk.width], chunk.width) else { return };
+        let start = self.bias.map_or(Start::Zero, |bias| Start::Row(chunk.of(bias, 1)));
+        let weight = Operand::columns(chunk.of(self.weight, inputs), inputs);
+        product(s, Product { a: Operand::rows(x, inputs), b: (weight, 1.0), depth: inputs, start }, to, scratch);
+    }
+
+    /// The logits of the labels that are in the chunk, each with its row.
+    fn at_labels<'b>(&'b self, chunk: Chunk, logits: &'b mut [f32]) -> impl Iterator<Item = (usize, &'b mut f32)> {
+        let rows = logits.chunks_mut(chunk.width.max(1)).zip(self.labels.rows).enumerate();
+        rows.filter_map(move |(row, (logits, &label))| {
+            let place = self.labels.class(label)?.checked_sub(chunk.start)?;
+            Some((row, logits.get_mut(place)?))
+        })
+    }
+}
+
+/// All products of this module are one function for each level.
+#[inline(never)]
+fn product<S: Simd>(s: S, product: Product, to: Rows, scratch: &mut [f32]) {
+    s.vectorize(
+        #[inline(always)]
+        move || multiply(s, product, to, scratch, |_, _, _| ()),
+    );
+}
+
+/// All losses and gradients. *Writes* what was asked for.
+#[inline(always)]
+fn both_passes<S: Simd>(
+    s: S,
+    head: &Head,
+    losses: &mut Losses,
+    mut grads: LinearCrossEntropyGrads,
+    scratch: &mut [f32],
+) {
+    let rows = head.labels.rows.len();
+    let mut state: [&mut [f32]; 3] = Default::default();
+    let mut scratch = scratch;
+    for part in &mut state {
+        (*part, scratch) = scratch.split_at_mut_checked(rows).unwrap_or_default();
+    }
+    let [max, rest, at_label] = state;
+    let width = rows.saturating_mul(head.labels.classes.min(CHUNK));
+    let (logits, scratch) = scratch.split_at_mut_checked(width).unwrap_or_default();
+
+    let mut sums = PartSums::new(max, rest);
+    at_label.fill(0.0);
+    let is_one_chunk = head.labels.classes <= CHUNK;
+    for chunk in head.chunks() {
+        let logits = logits.get_mut(..rows.saturating_mul(chunk.width)).unwrap_or_default();
+        head.logits(s, chunk, 0, logits, scratch);
+        sums.add(s, logits, chunk.width);
+        for (row, logit) in head.at_labels(chunk, logits) {
+            if let Some(to) = at_label.get_mut(row) {
+                *to = *logit;
+            }
+        }
+        // The logits of an only chunk stay where they are.
+        if let Some(dweight) = grads.dweight.as_deref_mut().filter(|_| !is_one_chunk) {
+            copy(logits, chunk.of_mut(dweight, head.inputs));
+        }
+    }
+    all_losses(s, head.labels, losses, &mut sums, at_label);
+    if grads.dx.is_some() || grads.dweight.is_some() || grads.dbias.is_some() {
+        gradients(s, head, &sums, at_label, losses, grads, (logits, scratch));
+    }
+}
+
+/// As many as there are of the one and places of the other.
+fn copy(from: &[f32], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
+/// The losses of the rows. What is left in place of the logits of the labels and of the sums are each row's share of the
+/// gradient, and that share by the sum.
+#[inline(always)]
+fn all_losses<S: Simd>(s: S, labels: Labels, losses: &mut Losses, sums: &mut PartSums, at_label: &mut [f32]) {
+    let factor = losses.factor();
+    for (group, at_label) in at_label.chunks_mut(GROUP).enumerate() {
+        let first = group * GROUP;
+        let (labels, of_group) = (labels.part(first, at_label.len()), sums.group(first));
+        let (mut ln, shares) = (of_group.ln(s), labels.shares(factor));
+        let rest = sums.rest.get_mut(first..).unwrap_or_default();
+        for (i, (at_label, rest)) in at_label.iter_mut().zip(rest).enumerate() {
+            // loss = ln(sum) - (x[label] - max)
+            ln[i] -= *at_label - of_group.max[i];
+            *at_label = shares[i];
+            *rest = shares[i] / (1.0 + of_group.rest[i]);
+        }
+        if !labels.is_plain() {
+            labels.weigh(&mut ln);
+        }
+        losses.add(ln.get(..at_label.len()).unwrap_or_default());
+    }
+}
+
+/// The second pass. *Writes* the gradients.
+#[inline(always)]
+fn gradients<S: Simd>(
+    s: S,
+    head: &Head,
+    sums: &PartSums,
+    shares: &[f32],
+    losses: &mut Losses,
+    mut grads: LinearCrossEntropyGrads,
+    (logits, scratch): (&mut [f32], &mut [f32]),
+) {
+    let (rows, inputs) = (head.labels.rows.len(), head.inputs);
+    let is_one_chunk = head.labels.classes <= CHUNK;
+    let in_dweight = if grads.dweight.is_some() && !is_one_chunk { rows.min(inputs) } else { 0 };
+    let kept = if is_one_chunk { rows } else { in_dweight };
+    if let Some(dx) = grads.dx.as_deref_mut() {
+        dx.fill(0.0);
+    }
+    for chunk in head.chunks() {
+        let width = chunk.width;
+        let logits = logits.get_mut(..rows.saturating_mul(width)).unwrap_or_default();
+        if let Some(dweight) = grads.dweight.as_deref_mut() {
+            let (of_kept, _) = logits.split_at_mut_checked(in_dweight.saturating_mul(width)).unwrap_or_default();
+            copy(chunk.of_mut(dweight, inputs), of_kept);
+        }
+        if kept < rows {
+            head.logits(s, chunk, kept, logits, scratch);
+        }
+        // loss = ln(sum of e^x) - x[label]: dlogits = e^(x - max) / sum - onehot, times the share
+        exp_shares(s, logits, width, sums.max, sums.rest);
+        for (row, dlogit) in head.at_labels(chunk, logits) {
+            *dlogit -= shares.get(row).copied().unwrap_or_default();
+        }
+        // logits = x Wᵀ + b: dW = dlogitsᵀ x, db = the sum of dlogits' rows, dx = dlogits W, a term of which is this chunk's
+        let (x, weight) = (Operand::rows(head.x, inputs), Operand::rows(chunk.of(head.weight, inputs), inputs));
+        let (by_rows, by_columns) = (Operand::rows(logits, width), Operand::columns(logits, width));
+        let of_chunk = grads.dweight.as_deref_mut().map(|dweight| chunk.of_mut(dweight, inputs));
+        if let Some(to) = of_chunk.and_then(|dweight| Rows::new(dweight, [width, inputs], inputs)) {
+            product(s, Product { a: by_columns, b: (x, 1.0), depth: rows, start: Start::Zero }, to, scratch);
+        }
+        if let Some(dweight) = grads.dweight.as_deref_mut() {
+            losses.watch(chunk.of_mut(dweight, inputs));
+        }
+        if let Some(dbias) = grads.dbias.as_deref_mut().map(|dbias| chunk.of_mut(dbias, 1)) {
+            column_sums(s, logits, dbias, false);
+            losses.watch(dbias);
+        }
+        if let Some(to) = grads.dx.as_deref_mut().and_then(|dx| Rows::new(dx, [rows, inputs], inputs)) {
+            product(s, Product { a: by_rows, b: (weight, 1.0), depth: width, start: Start::Out }, to, scratch);
+        }
+    }
+    if let Some(dx) = grads.dx {
+        losses.watch(dx);
+    }
+}
