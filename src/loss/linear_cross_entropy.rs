@@ -92,8 +92,8 @@ impl LinearCrossEntropyGrads<'_> {
 /// row i alone.
 ///
 /// *Writes* the gradients that are given. *Scratch*: [`LinearCrossEntropy::scratch_len`], a hundredth or so of the logits
-/// where classes are many. With `dweight` this takes about the time of the three functions; without it the logits are
-/// computed twice.
+/// where classes are many. With `dweight` and no more rows than inputs this takes about the time of the three functions;
+/// otherwise most logits are computed twice, unless there is a single chunk of up to 192 classes.
 ///
 /// As PyTorch 2.15's `torch.nn.LinearCrossEntropyLoss`, whose bias is off by default, without its label smoothing; and
 /// [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html).
