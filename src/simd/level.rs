@@ -1,14 +1,23 @@
 //! Which instruction sets this CPU has, which one is in use, and the one dispatch from a level to its token.
 
+use super::Lanes;
 #[cfg(any(
     target_feature = "sse2",
     all(target_arch = "aarch64", target_feature = "neon"),
     target_feature = "simd128"
 ))]
 use super::Portable;
+#[cfg(any(
+    feature = "all-levels",
+    not(any(
+        target_feature = "sse2",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        target_feature = "simd128"
+    ))
+))]
+use super::Scalar;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use super::{Avx2, Avx512};
-use super::{Lanes, Scalar};
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -66,11 +75,18 @@ macro_rules! levels {
 }
 
 levels! {
-    cfg(all()) "One float at a time, multiply then add: the only level on a microcontroller."
+    cfg(any(
+        feature = "all-levels",
+        not(any(target_feature = "sse2", all(target_arch = "aarch64", target_feature = "neon"), target_feature = "simd128"))
+    ))
+    "One float at a time, multiply then add: the only level on a microcontroller. Elsewhere by the feature `all-levels`."
     Scalar(Scalar<false>), 1, "scalar", Some(Scalar::<false>::new());
 
-    cfg(any(all(target_arch = "x86_64", target_feature = "sse2"), all(target_arch = "aarch64", target_feature = "neon")))
-    "One float at a time, fused: the bits of AVX2, AVX-512 and NEON without their registers."
+    cfg(all(
+        feature = "all-levels",
+        any(all(target_arch = "x86_64", target_feature = "sse2"), all(target_arch = "aarch64", target_feature = "neon"))
+    ))
+    "One float at a time, fused, by the feature `all-levels`: the bits of AVX2, AVX-512 and NEON without their registers."
     ScalarFused(Scalar<true>), 2, "scalar-fused", Scalar::<true>::detect();
 
     cfg(any(target_feature = "sse2", all(target_arch = "aarch64", target_feature = "neon"), target_feature = "simd128"))
@@ -90,7 +106,7 @@ levels! {
 /// The highest code in the table above.
 const LAST_CODE: u8 = 6;
 
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[cfg(all(feature = "all-levels", target_arch = "x86_64", target_feature = "sse2"))]
 impl Scalar<true> {
     fn detect() -> Option<Self> {
         // SAFETY: FMA was just detected.
@@ -98,7 +114,7 @@ impl Scalar<true> {
     }
 }
 
-#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+#[cfg(all(feature = "all-levels", target_arch = "aarch64", target_feature = "neon"))]
 impl Scalar<true> {
     fn detect() -> Option<Self> {
         // SAFETY: nothing is required outside x86-64.
@@ -123,6 +139,21 @@ impl Avx512 {
 }
 
 impl Level {
+    /// What every CPU of the target has.
+    #[cfg(any(
+        target_feature = "sse2",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        target_feature = "simd128"
+    ))]
+    const PLAIN: Self = Self::Portable(Portable::<false>::new());
+    /// What every CPU of the target has.
+    #[cfg(not(any(
+        target_feature = "sse2",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        target_feature = "simd128"
+    )))]
+    const PLAIN: Self = Self::Scalar(Scalar::<false>::new());
+
     /// Every level of this CPU, from plain to fast.
     pub fn available() -> impl Iterator<Item = Self> {
         (1..=LAST_CODE).filter_map(Self::from_code)
@@ -131,13 +162,13 @@ impl Level {
     /// The fastest level of this CPU.
     #[must_use]
     pub fn best() -> Self {
-        Self::available().last().unwrap_or(Self::Scalar(Scalar::<false>::new()))
+        Self::available().last().unwrap_or(Self::PLAIN)
     }
 
     /// The fastest level that is not fused: the arithmetic that every machine has.
     #[must_use]
     pub fn unfused() -> Self {
-        Self::available().filter(|level| !level.is_fused()).last().unwrap_or(Self::Scalar(Scalar::<false>::new()))
+        Self::available().filter(|level| !level.is_fused()).last().unwrap_or(Self::PLAIN)
     }
 
     /// The level of that [`name`](Self::name), if this CPU has it.
@@ -202,21 +233,7 @@ pub fn set_level(level: Level) {
 #[macro_export]
 macro_rules! dispatch {
     ($level:expr, $s:ident => $call:expr) => {
-        match $level {
-            $crate::simd::Level::Scalar($s) => $crate::simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                move || $call,
-            ),
-            #[cfg(any(
-                all(target_arch = "x86_64", target_feature = "sse2"),
-                all(target_arch = "aarch64", target_feature = "neon")
-            ))]
-            $crate::simd::Level::ScalarFused($s) => $crate::simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                move || $call,
-            ),
+        $crate::__match_level! { $level, $s, $call, {
             #[cfg(any(
                 target_feature = "sse2",
                 all(target_arch = "aarch64", target_feature = "neon"),
@@ -245,6 +262,57 @@ macro_rules! dispatch {
                 #[inline(always)]
                 move || $call,
             ),
+        } }
+    };
+}
+
+/// `match` with the arms of [`dispatch!`], and those of the levels that only some builds have: what is behind `cfg` in an
+/// exported macro asks for the features of the user's crate.
+#[cfg(any(
+    feature = "all-levels",
+    not(any(
+        target_feature = "sse2",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        target_feature = "simd128"
+    ))
+))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __match_level {
+    ($level:expr, $s:ident, $call:expr, { $($arms:tt)* }) => {
+        match $level {
+            $crate::simd::Level::Scalar($s) => $crate::simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                move || $call,
+            ),
+            #[cfg(any(
+                all(target_arch = "x86_64", target_feature = "sse2"),
+                all(target_arch = "aarch64", target_feature = "neon")
+            ))]
+            $crate::simd::Level::ScalarFused($s) => $crate::simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                move || $call,
+            ),
+            $($arms)*
         }
+    };
+}
+
+/// As above, without them.
+#[cfg(not(any(
+    feature = "all-levels",
+    not(any(
+        target_feature = "sse2",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        target_feature = "simd128"
+    ))
+)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __match_level {
+    ($level:expr, $s:ident, $call:expr, { $($arms:tt)* }) => {
+        match $level { $($arms)* }
     };
 }

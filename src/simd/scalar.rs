@@ -28,7 +28,7 @@ impl Default for Scalar<false> {
     }
 }
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "all-levels", any(target_arch = "x86_64", target_arch = "aarch64")))]
 impl Scalar<true> {
     /// The token.
     ///
