@@ -21,7 +21,7 @@ pub(super) const LN2_LO: f32 = 1.428_606_8e-6;
 /// Far enough below the smallest number: CPUs take a hundred cycles for a result that just misses it, and none to speak
 /// of where all of it is gone.
 pub(super) const UNDERFLOW: f32 = -120.0;
-const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e-3, 1.997_232_5e-4];
+pub(super) const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e-3, 1.997_232_5e-4];
 
 /// `e^x`; `exp(-inf) = 0`, `exp(inf) = inf`.
 #[inline(always)]
@@ -63,15 +63,6 @@ pub(super) fn exp_parts<S: Lanes>(s: S, x: S::F32, low: S::F32) -> (S::F32, S::F
     };
     let (t, t_low) = fast_two_sum(s, high, rest);
     (n, t, t_low)
-}
-
-/// `(e, low)` with `e + low = e^x`, for `-120 <= x <= 0`, or NaN; below -87 `e` alone has what a subnormal number holds.
-#[inline(always)]
-pub(super) fn exp_double<S: Lanes>(s: S, x: S::F32) -> (S::F32, S::F32) {
-    let (n, t, t_low) = exp_parts(s, x, s.splat(0.0));
-    let (e, low) = fast_two_sum(s, s.splat(1.0), t);
-    let scale = s.ldexp(s.splat(1.0), n);
-    (s.mul(e, scale), s.mul(s.add(low, t_low), scale))
 }
 
 #[cfg(test)]

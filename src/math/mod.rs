@@ -13,6 +13,7 @@
 //! assert_eq!(dispatch!(simd::level(), s => exp_of_one(s)), core::f32::consts::E);
 //! ```
 
+mod decay;
 mod double;
 pub mod erf;
 pub mod exp;
