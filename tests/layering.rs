@@ -20,8 +20,8 @@ const LAYERS: [&[&str]; 6] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("shape", "error")];
 
 /// Names that `lib.rs` and macros lift to the root of the crate, and the modules that own them.
-const AT_THE_ROOT: [(&str, &str); 4] =
-    [("Error", "error"), ("Health", "health"), ("Result", "error"), ("dispatch", "simd")];
+const AT_THE_ROOT: [(&str, &str); 5] =
+    [("Error", "error"), ("Health", "health"), ("Result", "error"), ("dispatch", "simd"), ("__match_level", "simd")];
 
 fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
