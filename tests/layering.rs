@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 6] = [
     &["simd"],
     &["math"],
     &["kernel"],
-    &["activation", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "softmax"],
+    &["activation", "checkpoint", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "softmax"],
     &["net"],
 ];
 
