@@ -34,6 +34,8 @@ pub mod loss;
 #[forbid(unsafe_code)]
 pub mod metrics;
 #[forbid(unsafe_code)]
+pub mod norm;
+#[forbid(unsafe_code)]
 pub mod optim;
 #[forbid(unsafe_code)]
 pub mod softmax;

@@ -5,6 +5,7 @@ mod block;
 pub mod elementwise;
 mod map;
 mod matmul;
+mod moments;
 mod reduce;
 mod softmax;
 
@@ -18,5 +19,6 @@ pub use softmax::{
 pub(crate) use block::{BLOCK, Extent, all_within, block_sum};
 pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Product, Start, multiply};
+pub(crate) use moments::{Merged, moments};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
 pub(crate) use softmax::{Exponent, GROUP, PartSums, PerRow, Rows, Sums, Then, each_row, exp_shares, group_rows};
