@@ -3,7 +3,12 @@
 use crate::activation::Activation;
 use crate::dense::Dense;
 use crate::error::Result;
+use crate::init::Init;
+use crate::norm::batch_norm::BatchNorm;
+use crate::norm::layer_norm::LayerNorm;
+use crate::norm::rms_norm::RmsNorm;
 use core::fmt;
+use rand_core::Rng;
 
 /// A layer of a [`Sequential`] net.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,8 +16,14 @@ use core::fmt;
 pub enum Layer {
     /// A dense layer with bias.
     Dense(Dense),
-    /// An element-wise activation, fused into the dense layer before it.
+    /// An element-wise activation, fused into the layer before it.
     Activation(Activation),
+    /// Each channel to mean 0 and variance 1 over the batch, in inference by running statistics.
+    BatchNorm(BatchNorm),
+    /// Each row to mean 0 and variance 1.
+    LayerNorm(LayerNorm),
+    /// Each row to mean square 1.
+    RmsNorm(RmsNorm),
 }
 
 impl Layer {
@@ -26,6 +37,24 @@ impl Layer {
     #[must_use]
     pub const fn activation(activation: Activation) -> Self {
         Self::Activation(activation)
+    }
+
+    /// A batch norm with PyTorch's defaults; others by `Layer::BatchNorm(BatchNorm { .. })`.
+    #[must_use]
+    pub const fn batch_norm(features: usize) -> Self {
+        Self::BatchNorm(BatchNorm::new(features))
+    }
+
+    /// A layer norm with PyTorch's defaults.
+    #[must_use]
+    pub const fn layer_norm(features: usize) -> Self {
+        Self::LayerNorm(LayerNorm::new(features))
+    }
+
+    /// An RMS norm with PyTorch's defaults.
+    #[must_use]
+    pub const fn rms_norm(features: usize) -> Self {
+        Self::RmsNorm(RmsNorm::new(features))
     }
 
     /// `max(x, 0)`
@@ -68,7 +97,7 @@ impl Layer {
     pub(super) const fn inputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.inputs),
-            Self::Activation(_) => None,
+            _ => self.outputs(),
         }
     }
 
@@ -76,6 +105,9 @@ impl Layer {
     pub(super) const fn outputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.outputs),
+            Self::BatchNorm(norm) => Some(norm.columns()),
+            Self::LayerNorm(norm) => Some(norm.columns),
+            Self::RmsNorm(norm) => Some(norm.columns),
             Self::Activation(_) => None,
         }
     }
@@ -90,18 +122,28 @@ impl Layer {
 
     /// What it learns, in PyTorch's order.
     pub(super) const fn params(&self) -> [Part; 2] {
-        match self {
-            Self::Dense(dense) => {
-                [Part::matrix("weight", dense.outputs, dense.inputs), Part::vector("bias", dense.outputs)]
+        let (columns, weight, bias) = match self {
+            Self::Dense(Dense { inputs, outputs }) => {
+                return [Part::matrix("weight", *outputs, *inputs), Part::vector("bias", *outputs)];
             }
-            Self::Activation(_) => [Part::NONE; 2],
-        }
+            Self::BatchNorm(norm) => (norm.channels, norm.weight, norm.bias),
+            Self::LayerNorm(norm) => (norm.columns, norm.weight, norm.bias),
+            Self::RmsNorm(norm) => (norm.columns, norm.weight, false),
+            Self::Activation(_) => (0, false, false),
+        };
+        [
+            if weight { Part::vector("weight", columns) } else { Part::NONE },
+            if bias { Part::vector("bias", columns) } else { Part::NONE },
+        ]
     }
 
     /// Floats of all that it learns.
     pub(super) const fn param_len(&self) -> usize {
         match self {
             Self::Dense(dense) => dense.param_len(),
+            Self::BatchNorm(norm) => norm.param_len(),
+            Self::LayerNorm(norm) => norm.param_len(),
+            Self::RmsNorm(norm) => norm.param_len(),
             Self::Activation(_) => 0,
         }
     }
@@ -109,26 +151,88 @@ impl Layer {
     /// What it keeps from step to step without learning it.
     pub(super) const fn buffers(&self) -> [Part; 3] {
         match self {
-            Self::Dense(_) | Self::Activation(_) => [Part::NONE; 3],
+            Self::BatchNorm(norm) => [
+                Part::vector("num_batches_tracked", 1),
+                Part::vector("running_mean", norm.channels),
+                Part::vector("running_var", norm.channels),
+            ],
+            _ => [Part::NONE; 3],
         }
     }
 
     /// Floats of all its buffers.
     pub(super) const fn buffer_len(&self) -> usize {
         match self {
-            Self::Dense(_) | Self::Activation(_) => 0,
+            Self::BatchNorm(norm) => norm.state_len(),
+            _ => 0,
         }
     }
 
-    /// *Writes* its buffers as they are before the first step.
-    #[expect(clippy::needless_pass_by_ref_mut, clippy::unused_self, reason = "no layer has any yet")]
-    pub(super) fn init_buffers(&self, _buffers: &mut [f32], _seed: u64) {}
+    /// Floats that a training pass saves of it beside its output: for each row, and once.
+    pub(super) const fn moments(&self) -> [usize; 2] {
+        match self {
+            Self::BatchNorm(norm) => [0, norm.saved_len()],
+            Self::LayerNorm(norm) => [norm.saved_len(1), 0],
+            Self::RmsNorm(norm) => [norm.saved_len(1), 0],
+            _ => [0; 2],
+        }
+    }
+
+    /// Floats of scratch that it needs for `batch` rows in inference.
+    pub(super) const fn forward_scratch_len(&self, batch: usize) -> usize {
+        match self {
+            Self::Dense(dense) => dense.forward_scratch_len(batch),
+            Self::BatchNorm(norm) => norm.scratch_len(),
+            _ => 0,
+        }
+    }
+
+    /// Floats of scratch that it needs for `batch` rows in training, there and back.
+    pub(super) const fn train_scratch_len(&self, batch: usize) -> usize {
+        match self {
+            Self::Dense(dense) => dense.scratch_len(batch),
+            Self::BatchNorm(norm) => norm.scratch_len(),
+            Self::LayerNorm(norm) => norm.scratch_len(),
+            Self::RmsNorm(norm) => norm.scratch_len(),
+            Self::Activation(_) => 0,
+        }
+    }
+
+    /// *Writes* what it learns, if it does, as it is before the first step.
+    pub(super) fn init(&self, law: Init, params: &mut [f32], rng: &mut (impl Rng + ?Sized)) -> Result<()> {
+        match self {
+            Self::Dense(dense) => {
+                let (weight, bias) = params.split_at_mut_checked(dense.weight_len()).unwrap_or_default();
+                law.fill(weight, bias, [dense.outputs, dense.inputs], rng)
+            }
+            Self::BatchNorm(norm) => norm.init(params),
+            Self::LayerNorm(norm) => norm.init(params),
+            Self::RmsNorm(norm) => norm.init(params),
+            Self::Activation(_) => Ok(()),
+        }
+    }
+
+    /// *Writes* its buffers, if it has some, as they are before the first step.
+    pub(super) fn init_buffers(&self, buffers: &mut [f32], _seed: u64) -> Result<()> {
+        match self {
+            Self::BatchNorm(norm) => norm.reset(buffers),
+            _ => Ok(()),
+        }
+    }
 
     /// The numbers it is made of must be those of a layer.
     pub(super) const fn check(&self) -> Result<()> {
         match self {
-            Self::Dense(_) => Ok(()),
             Self::Activation(activation) => activation.check(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it can train on this many rows.
+    pub(super) const fn check_batch(&self, batch: usize) -> Result<()> {
+        match self {
+            Self::BatchNorm(norm) => norm.check_batch(batch.saturating_mul(norm.length)),
+            _ => Ok(()),
         }
     }
 }
@@ -138,6 +242,9 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dense(_) => f.pad("Linear"),
+            Self::BatchNorm(_) => f.pad("BatchNorm1d"),
+            Self::LayerNorm(_) => f.pad("LayerNorm"),
+            Self::RmsNorm(_) => f.pad("RMSNorm"),
             Self::Activation(activation) => activation.fmt(f),
         }
     }

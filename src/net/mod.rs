@@ -141,7 +141,8 @@ impl<'a> Sequential<'a> {
         self.layers
     }
 
-    /// *Writes* PyTorch's default weights and biases: uniform within `1 / √inputs`.
+    /// *Writes* PyTorch's default weights and biases: those of a dense layer uniform within `1 / √inputs`, those of a norm 1
+    /// and 0.
     ///
     /// # Errors
     /// [`Error::Length`] where `params` does not fit; nothing is written.
@@ -149,7 +150,7 @@ impl<'a> Sequential<'a> {
         self.init_with(Init::Linear, params, rng)
     }
 
-    /// *Writes* the weights and biases of every dense layer by one law.
+    /// *Writes* the weights and biases of every dense layer by one law, those of norms 1 and 0.
     ///
     /// # Errors
     /// [`Error::Length`] where `params` does not fit; nothing is written.
@@ -157,7 +158,8 @@ impl<'a> Sequential<'a> {
         self.init_each(|_, _| law, params, rng)
     }
 
-    /// *Writes* the weights and biases of every dense layer by a law of its own, which may depend on the layer's number.
+    /// *Writes* the weights and biases of every dense layer by a law of its own, which may depend on the layer's number; those
+    /// of norms 1 and 0.
     ///
     /// # Errors
     /// [`Error::Length`] where `params` does not fit; nothing is written.
@@ -186,11 +188,8 @@ impl<'a> Sequential<'a> {
         let mut rest = params;
         for (i, layer) in self.layers.iter().enumerate() {
             let (own, others) = rest.split_at_mut_checked(layer.param_len()).unwrap_or_default();
-            if let Layer::Dense(dense) = layer
-                && let Some((weight, bias)) = own.split_at_mut_checked(dense.weight_len())
-            {
-                law(i, layer).fill(weight, bias, [dense.outputs, dense.inputs], rng)?;
-            }
+            let law = if let Layer::Dense(_) = layer { law(i, layer) } else { Init::default() };
+            layer.init(law, own, rng)?;
             rest = others;
         }
         Ok(())
@@ -205,7 +204,7 @@ impl<'a> Sequential<'a> {
         let mut rest = buffers;
         for layer in self.layers {
             let (own, others) = rest.split_at_mut_checked(layer.buffer_len()).unwrap_or_default();
-            layer.init_buffers(own, seed);
+            layer.init_buffers(own, seed)?;
             rest = others;
         }
         Ok(())

@@ -35,7 +35,8 @@ impl Train<'_, '_> {
     /// [`output`](Sequential::output). No rows give NaN and gradients of 0.
     ///
     /// # Errors
-    /// [`Error`] where a slice does not fit or a label is outside `0..output_len`; nothing is written.
+    /// [`Error`] where a slice does not fit, a label is outside `0..output_len`, or batch norm gets a batch of one row;
+    /// nothing is written.
     pub fn loss_and_grad(
         &mut self,
         params: &[f32],
@@ -44,12 +45,13 @@ impl Train<'_, '_> {
         grads: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<f32> {
-        let pass = self.net.check_inputs(params, x)?;
+        let pass = self.net.check_training(params, x)?;
         check_len("labels", labels, pass.batch, 1)?;
         check_labels(labels, self.net.output_len())?;
         check_len("grads", grads, self.net.param_len(), 1)?;
         let scratch = self.net.take_apart(pass.batch, scratch)?;
-        Ok(dispatch!(simd::level(), s => pass.loss_and_grad(s, labels, grads, scratch)))
+        let buffers = &mut *self.buffers;
+        Ok(dispatch!(simd::level(), s => pass.loss_and_grad(s, buffers, labels, grads, scratch)))
     }
 
     /// The first half of a training step with a loss of one's own: keeps what [`backward`](Self::backward) needs in
@@ -58,11 +60,12 @@ impl Train<'_, '_> {
     /// *Scratch*: [`train_scratch_len`](Sequential::train_scratch_len).
     ///
     /// # Errors
-    /// [`Error`] where a slice does not fit; nothing is written.
+    /// [`Error`] where a slice does not fit or batch norm gets a batch of one row; nothing is written.
     pub fn forward(&mut self, params: &[f32], x: &[f32], scratch: &mut [f32]) -> Result<()> {
-        let pass = self.net.check_inputs(params, x)?;
+        let pass = self.net.check_training(params, x)?;
         let scratch = &mut self.net.take_apart(pass.batch, scratch)?;
-        dispatch!(simd::level(), s => pass.forward_train(s, scratch));
+        let buffers = &mut *self.buffers;
+        dispatch!(simd::level(), s => pass.forward_train(s, buffers, scratch));
         Ok(())
     }
 
@@ -80,11 +83,12 @@ impl Train<'_, '_> {
         grads: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<()> {
-        let pass = self.net.check_inputs(params, x)?;
+        let pass = self.net.check_training(params, x)?;
         check_len("doutput", doutput, pass.batch, self.net.output_len())?;
         check_len("grads", grads, self.net.param_len(), 1)?;
         let scratch = self.net.take_apart(pass.batch, scratch)?;
-        dispatch!(simd::level(), s => pass.backward(s, doutput, grads, scratch));
+        let buffers = &*self.buffers;
+        dispatch!(simd::level(), s => pass.backward(s, buffers, doutput, grads, scratch));
         Ok(())
     }
 }
@@ -101,7 +105,8 @@ impl Eval<'_, '_> {
         let pass = self.net.check_inputs(params, x)?;
         check_len("out", out, pass.batch, self.net.output_len())?;
         check_at_least("scratch", scratch, self.net.forward_scratch_len(pass.batch))?;
-        dispatch!(simd::level(), s => pass.infer(s, out, scratch));
+        let buffers = self.buffers;
+        dispatch!(simd::level(), s => pass.infer(s, buffers, out, scratch));
         Ok(())
     }
 }
@@ -212,6 +217,17 @@ impl<'a> Sequential<'a> {
         check_len("params", params, self.param_len(), 1)?;
         let batch = check_rows("x", x, self.input_len())?;
         Ok(Pass { net: *self, params, x, batch })
+    }
+
+    fn check_training<'b>(&self, params: &'b [f32], x: &'b [f32]) -> Result<Pass<'b>>
+    where
+        'a: 'b,
+    {
+        let pass = self.check_inputs(params, x)?;
+        if self.buffer_len() > 0 {
+            self.layers.iter().try_for_each(|layer| layer.check_batch(pass.batch))?;
+        }
+        Ok(pass)
     }
 
     fn take_apart<'s>(&self, batch: usize, scratch: &'s mut [f32]) -> Result<Scratch<'s>> {

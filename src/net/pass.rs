@@ -4,7 +4,7 @@
 //! with the factor of that activation's derivative, while it is in cache.
 
 use super::stage::Stage;
-use super::step::copy;
+use super::step::{Back, Memory, copy};
 use super::{Layer, Sequential};
 use crate::dense;
 use crate::loss::{Batch, Losses};
@@ -26,6 +26,8 @@ pub(super) struct Scratch<'s> {
     outputs: &'s mut [f32],
     /// What the activations take whose derivatives need it, one after the other.
     kept: &'s mut [f32],
+    /// What norms save, one after the other.
+    moments: &'s mut [f32],
     /// The gradients of the stages with even index in turn, and of those with odd.
     gradients: [&'s mut [f32]; 2],
     products: &'s mut [f32],
@@ -36,9 +38,10 @@ impl<'s> Scratch<'s> {
         let [even, odd] = net.totals.widest;
         let (outputs, rest) = cut(scratch, batch * net.outputs_len());
         let (kept, rest) = cut(rest, batch * net.kept_len());
+        let (moments, rest) = cut(rest, net.moments_len(batch));
         let (even, rest) = cut(rest, batch * even);
         let (odd, products) = cut(rest, batch * odd);
-        Self { outputs, kept, gradients: [even, odd], products }
+        Self { outputs, kept, moments, gradients: [even, odd], products }
     }
 }
 
@@ -52,6 +55,11 @@ pub(super) fn part(xs: &[f32], start: usize, len: usize) -> &[f32] {
     xs.get(start..).and_then(|xs| xs.get(..len)).unwrap_or_default()
 }
 
+/// [`part`] to be written.
+fn part_mut(xs: &mut [f32], start: usize, len: usize) -> &mut [f32] {
+    cut(cut(xs, start).1, len).0
+}
+
 /// The gradient buffers of a stage and of its neighbours.
 fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32], &'p mut [f32]) {
     let [even, odd] = gradients;
@@ -61,7 +69,7 @@ fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32],
 impl Pass<'_> {
     /// Inference: only the last output is kept.
     #[inline(always)]
-    pub(super) fn infer<S: Simd>(self, s: S, out: &mut [f32], scratch: &mut [f32]) {
+    pub(super) fn infer<S: Simd>(self, s: S, buffers: &[f32], out: &mut [f32], scratch: &mut [f32]) {
         let Self { net, params, x, batch } = self;
         let [even, odd] = net.totals.widest;
         let (even, rest) = cut(scratch, batch * even);
@@ -73,29 +81,41 @@ impl Pass<'_> {
             let (y, before) = pair(&mut hidden, stage.index);
             let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
             let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.outputs).0 };
-            stage.forward(s, params, x, [&mut [], y], products);
+            if let Some(Layer::Dense(dense)) = stage.op {
+                stage.forward_dense(s, dense, params, x, [&mut [], y], products);
+            } else {
+                let memory = Memory::Eval(part(buffers, stage.buffers, stage.buffer_len()));
+                stage.forward_other(s, params, memory, x, [&mut [], y], products);
+            }
             inputs = stage.outputs;
         }
     }
 
     /// Keeps every stage's output, and what its activation takes where that is needed.
     #[inline(always)]
-    pub(super) fn forward_train<S: Simd>(self, s: S, to: &mut Scratch) {
+    pub(super) fn forward_train<S: Simd>(self, s: S, buffers: &mut [f32], to: &mut Scratch) {
         let Self { net, params, x, batch } = self;
         let mut inputs = 0;
         for stage in net.stages() {
             let (before, rest) = cut(to.outputs, batch * stage.before);
             let x = if stage.index == 0 { x } else { part(before, batch * (stage.before - inputs), batch * inputs) };
-            let (_, kept) = cut(to.kept, batch * stage.kept_before);
-            let [kept, y] = [cut(kept, batch * stage.kept()).0, cut(rest, batch * stage.outputs).0];
-            stage.forward(s, params, x, [kept, y], to.products);
+            let kept = part_mut(to.kept, batch * stage.kept_before, batch * stage.kept());
+            let y = cut(rest, batch * stage.outputs).0;
+            if let Some(Layer::Dense(dense)) = stage.op {
+                stage.forward_dense(s, dense, params, x, [kept, y], to.products);
+            } else {
+                let [start, len] = stage.moments_at(batch);
+                let buffers = part_mut(buffers, stage.buffers, stage.buffer_len());
+                let memory = Memory::Train([buffers, part_mut(to.moments, start, len)]);
+                stage.forward_other(s, params, memory, x, [kept, y], to.products);
+            }
             inputs = stage.outputs;
         }
     }
 
     /// From the last stage's gradient in its buffer to all parameters'. Out of line, as two passes end with it.
     #[inline(never)]
-    fn backward_stages<S: Simd>(self, s: S, grads: &mut [f32], mut scratch: Scratch) {
+    fn backward_stages<S: Simd>(self, s: S, buffers: &[f32], grads: &mut [f32], mut scratch: Scratch) {
         let Self { net, params, x, batch } = self;
         let first = net.totals.first_learning;
         let mut stages = net.stages_back();
@@ -103,27 +123,35 @@ impl Pass<'_> {
         while let Some(stage) = next
             && stage.index >= first
         {
-            let before = stages.next();
-            let x = match before {
+            next = stages.next();
+            let x = match next {
                 Some(before) => part(scratch.outputs, batch * before.before, batch * before.outputs),
                 None => x,
             };
             let (dy, dx) = pair(&mut scratch.gradients, stage.index);
             let (dy, _) = cut(dy, batch * stage.outputs);
-            let (dparams, _) = cut(cut(grads, stage.params).1, stage.param_len());
-            if net.is_frozen(stage.layer) {
-                dparams.fill(0.0);
-            } else if let Some(Layer::Dense(dense)) = stage.op {
-                dense::param_gradient(s, dense, x, dy, dparams, false, scratch.products);
-            }
-            if let Some(before) = before
-                && stage.index > first
-            {
+            let before = next.filter(|_| stage.index > first).map(|before| {
                 let (dx, _) = cut(dx, batch * before.outputs);
-                let saved = before.saved(batch, scratch.outputs, scratch.kept);
-                stage.backward_input(s, before, params, saved, [dy, dx], scratch.products);
+                (dx, before, before.taken(batch, scratch.outputs, scratch.kept))
+            });
+            let dparams = part_mut(grads, stage.params, stage.param_len());
+            let is_frozen = net.is_frozen(stage.layer);
+            if let Some(Layer::Dense(dense)) = stage.op {
+                if !is_frozen {
+                    dense::param_gradient(s, dense, x, dy, dparams, false, scratch.products);
+                }
+                if let Some(before) = before {
+                    stage.backward_dense(s, dense, params, dy, before, scratch.products);
+                }
+            } else {
+                let [start, len] = stage.moments_at(batch);
+                let buffers = part(buffers, stage.buffers, stage.buffer_len());
+                let back = Back { params, buffers, moments: part(scratch.moments, start, len), x, dy };
+                stage.backward_other(s, back, dparams, before, scratch.products);
             }
-            next = before;
+            if is_frozen {
+                dparams.fill(0.0);
+            }
         }
         if let Some(frozen) = next {
             cut(grads, frozen.params + frozen.param_len()).0.fill(0.0);
@@ -134,29 +162,43 @@ impl Pass<'_> {
     fn last<'b>(self, scratch: &'b mut Scratch) -> Option<(Stage, [&'b [f32]; 2], &'b mut [f32])> {
         let (stage, batch) = (self.net.stages_back().next()?, self.batch);
         let y = part(scratch.outputs, batch * stage.before, batch * stage.outputs);
-        let saved = stage.saved(batch, scratch.outputs, scratch.kept);
+        let taken = stage.taken(batch, scratch.outputs, scratch.kept);
         let (dy, _) = pair(&mut scratch.gradients, stage.index);
-        Some((stage, [y, saved], cut(dy, batch * stage.outputs).0))
+        Some((stage, [y, taken], cut(dy, batch * stage.outputs).0))
     }
 
     /// From a given gradient of the output.
     #[inline(always)]
-    pub(super) fn backward<S: Simd>(self, s: S, doutput: &[f32], grads: &mut [f32], mut scratch: Scratch) {
-        let Some((stage, [_, saved], dy)) = self.last(&mut scratch) else { return };
+    pub(super) fn backward<S: Simd>(
+        self,
+        s: S,
+        buffers: &[f32],
+        doutput: &[f32],
+        grads: &mut [f32],
+        mut scratch: Scratch,
+    ) {
+        let Some((stage, [_, taken], dy)) = self.last(&mut scratch) else { return };
         copy(doutput, dy);
-        stage.deactivate(s, saved, dy);
-        self.backward_stages(s, grads, scratch);
+        stage.deactivate(s, taken, dy);
+        self.backward_stages(s, buffers, grads, scratch);
     }
 
     /// Forward, mean cross-entropy, backward.
     #[inline(always)]
-    pub(super) fn loss_and_grad<S: Simd>(self, s: S, labels: &[i32], grads: &mut [f32], mut scratch: Scratch) -> f32 {
-        self.forward_train(s, &mut scratch);
-        let Some((stage, [logits, saved], dlogits)) = self.last(&mut scratch) else { return f32::NAN };
+    pub(super) fn loss_and_grad<S: Simd>(
+        self,
+        s: S,
+        buffers: &mut [f32],
+        labels: &[i32],
+        grads: &mut [f32],
+        mut scratch: Scratch,
+    ) -> f32 {
+        self.forward_train(s, buffers, &mut scratch);
+        let Some((stage, [logits, taken], dlogits)) = self.last(&mut scratch) else { return f32::NAN };
         let losses = Losses::mean_of(self.batch);
         let loss = Batch::new(logits, labels, stage.outputs, losses, Some(&mut *dlogits)).run(s);
-        stage.deactivate(s, saved, dlogits);
-        self.backward_stages(s, grads, scratch);
+        stage.deactivate(s, taken, dlogits);
+        self.backward_stages(s, buffers, grads, scratch);
         loss
     }
 }

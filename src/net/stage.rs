@@ -22,6 +22,8 @@ pub(super) struct Stage {
     pub before: usize,
     /// The widths of those before it that keep what their activation takes: where that of this one begins.
     pub kept_before: usize,
+    /// What norms before it save, for each row and once: where that of this one begins.
+    pub moments_before: [usize; 2],
 }
 
 impl Stage {
@@ -36,6 +38,7 @@ impl Stage {
         buffers: 0,
         before: 0,
         kept_before: 0,
+        moments_before: [0; 2],
     };
 
     /// Floats for each row of what the activation takes, where its derivative needs that and it is nowhere else: a
@@ -64,6 +67,19 @@ impl Stage {
             Some(op) => op.buffer_len(),
             None => 0,
         }
+    }
+
+    pub(super) const fn moments(&self) -> [usize; 2] {
+        match &self.op {
+            Some(op) => op.moments(),
+            None => [0; 2],
+        }
+    }
+
+    /// Where its moments begin for a batch, and how many there are.
+    pub(super) const fn moments_at(&self, batch: usize) -> [usize; 2] {
+        let ([rows, once], [own_rows, own_once]) = (self.moments_before, self.moments());
+        [batch * rows + once, batch * own_rows + own_once]
     }
 }
 
@@ -105,6 +121,7 @@ impl<'a> Stages<'a> {
             None => self.next.outputs,
         };
         let stage = Stage { op, activation, outputs, ..self.next };
+        let ([rows, once], [more_rows, more_once]) = (stage.moments_before, stage.moments());
         self.next = Stage {
             index: stage.index + 1,
             layer: stage.layer + self.layers.len() - rest.len(),
@@ -112,6 +129,7 @@ impl<'a> Stages<'a> {
             buffers: stage.buffers.saturating_add(stage.buffer_len()),
             before: stage.before.saturating_add(outputs),
             kept_before: stage.kept_before.saturating_add(stage.kept()),
+            moments_before: [rows.saturating_add(more_rows), once.saturating_add(more_once)],
             ..stage
         };
         self.layers = rest;
@@ -183,11 +201,13 @@ impl<'a> Sequential<'a> {
             None => rest.iter().rev().find_map(Layer::outputs)?,
         };
         let before = Stage { index: stage.index.checked_sub(1)?, layer: rest.len(), op, activation, outputs, ..stage };
+        let ([rows, once], [less_rows, less_once]) = (stage.moments_before, before.moments());
         Some(Stage {
             params: stage.params.saturating_sub(before.param_len()),
             buffers: stage.buffers.saturating_sub(before.buffer_len()),
             before: stage.before.saturating_sub(outputs),
             kept_before: stage.kept_before.saturating_sub(before.kept()),
+            moments_before: [rows.saturating_sub(less_rows), once.saturating_sub(less_once)],
             ..before
         })
     }
@@ -237,35 +257,38 @@ impl<'a> Sequential<'a> {
         self.totals.end.index
     }
 
-    /// Floats of what a training pass keeps of `batch` rows for the way back.
-    pub(super) const fn activations_len(&self, batch: usize) -> usize {
-        batch.saturating_mul(self.outputs_len().saturating_add(self.kept_len()))
+    /// Floats of what norms save of `batch` rows.
+    pub(super) const fn moments_len(&self, batch: usize) -> usize {
+        let [rows, once] = self.totals.end.moments_before;
+        batch.saturating_mul(rows).saturating_add(once)
     }
 
-    /// Floats of scratch that [`forward`](Self::forward) needs for `batch` rows.
+    /// Floats of what a training pass keeps of `batch` rows for the way back.
+    pub(super) const fn activations_len(&self, batch: usize) -> usize {
+        let rows = batch.saturating_mul(self.outputs_len().saturating_add(self.kept_len()));
+        rows.saturating_add(self.moments_len(batch))
+    }
+
+    /// Floats of scratch that a forward pass in inference needs for `batch` rows.
     #[must_use]
     pub const fn forward_scratch_len(&self, batch: usize) -> usize {
         let (mut layers, mut products) = (self.layers, 0);
         while let [layer, rest @ ..] = layers {
-            if let Layer::Dense(dense) = layer {
-                products = max(products, dense.forward_scratch_len(batch));
-            }
+            products = max(products, layer.forward_scratch_len(batch));
             layers = rest;
         }
         let [even, odd] = self.totals.widest;
         products.saturating_add(batch.saturating_mul(even.saturating_add(odd)))
     }
 
-    /// Floats of scratch that a training pass needs for `batch` rows: the output of every dense layer with the
-    /// activation after it, what that activation takes where its [derivative needs it](Activation::needs_input), two
+    /// Floats of scratch that a training pass needs for `batch` rows: the output of every layer with the activation after
+    /// it, what that activation takes where its [derivative needs it](Activation::needs_input), what norms save, two
     /// gradients, and what the matrix products pack.
     #[must_use]
     pub const fn train_scratch_len(&self, batch: usize) -> usize {
         let (mut layers, mut products) = (self.layers, 0);
         while let [layer, rest @ ..] = layers {
-            if let Layer::Dense(dense) = layer {
-                products = max(products, dense.scratch_len(batch));
-            }
+            products = max(products, layer.train_scratch_len(batch));
             layers = rest;
         }
         let [even, odd] = self.totals.widest;

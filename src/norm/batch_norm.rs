@@ -341,9 +341,12 @@ pub(crate) fn forward_kernel<S: Simd>(
 #[inline(always)]
 fn save_running<S: Simd>(s: S, layer: BatchNorm, state: &[f32], saved: &mut [f32]) {
     let [mean, rest, var] = columns::thirds_mut(saved, layer.channels);
-    let (running_mean, running_var) = state.get(1..).unwrap_or_default().split_at_checked(layer.channels).unwrap_or_default();
+    let (running_mean, running_var) =
+        state.get(1..).unwrap_or_default().split_at_checked(layer.channels).unwrap_or_default();
     rest.fill(0.0);
-    for ((mean, var), (running_mean, running_var)) in mean.iter_mut().zip(&mut *var).zip(running_mean.iter().zip(running_var)) {
+    for ((mean, var), (running_mean, running_var)) in
+        mean.iter_mut().zip(&mut *var).zip(running_mean.iter().zip(running_var))
+    {
         (*mean, *var) = (*running_mean, *running_var);
     }
     columns::finish(s, var, 1.0, layer.eps);

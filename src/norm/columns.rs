@@ -4,8 +4,8 @@
 //! column is read once for a block. Mean and variance of a block of eight rows are made in registers and merged with those
 //! of the rows before (Chan, Golub and LeVeque), so nothing is lost where the mean is large and the sums are many.
 
-use super::{Affine, or};
 use super::rows::given;
+use super::{Affine, or};
 use crate::kernel::map;
 use crate::simd::Simd;
 

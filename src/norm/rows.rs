@@ -199,7 +199,8 @@ fn pair<S: Simd>(
             [zero; 2],
             #[inline(always)]
             |[dweight, dbias], [x, dy, weight], sums| {
-                let (dweight, dbias, sums) = row.sums(s, x, dy, s.select(mask, weight, s.splat(1.0)), dweight, dbias, sums);
+                let (dweight, dbias, sums) =
+                    row.sums(s, x, dy, s.select(mask, weight, s.splat(1.0)), dweight, dbias, sums);
                 ([dweight, dbias], sums)
             },
         );

@@ -86,7 +86,8 @@ pub(super) fn write<S: Simd>(
 /// For each channel: the sum of `dy`, and the sum of `dy * (x - mean) / std`. *Writes* two thirds of `sums`.
 #[inline(never)]
 pub(super) fn sums<S: Simd>(s: S, runs: Runs, [x, dy, saved]: [&[f32]; 3], sums: &mut [f32]) {
-    let ([mean, rest, inverse_std], [sum, product, _]) = (thirds(saved, runs.channels), thirds_mut(sums, runs.channels));
+    let ([mean, rest, inverse_std], [sum, product, _]) =
+        (thirds(saved, runs.channels), thirds_mut(sums, runs.channels));
     let (known, sums) = (mean.iter().zip(rest).zip(inverse_std), sum.iter_mut().zip(product));
     for (channel, (((&mean, &rest), &inverse_std), (sum, product))) in known.zip(sums).enumerate() {
         let (mut all, mut products) = (0.0, 0.0);
