@@ -67,7 +67,8 @@ pub(crate) fn moments<S: Simd>(s: S, rows: [&[f32]; 4], is_centred: bool) -> [Mo
     } else {
         let mut all = [Moments::default(); 4];
         for i in 0..4 {
-            all[i] = if i > 0 && core::ptr::eq(rows[i], rows[i - 1]) { all[i - 1] } else { long(s, rows[i], is_centred) };
+            all[i] =
+                if i > 0 && core::ptr::eq(rows[i], rows[i - 1]) { all[i - 1] } else { long(s, rows[i], is_centred) };
         }
         all
     };
