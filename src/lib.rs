@@ -28,6 +28,8 @@ pub mod data;
 #[forbid(unsafe_code)]
 pub mod dense;
 #[forbid(unsafe_code)]
+pub mod dropout;
+#[forbid(unsafe_code)]
 pub mod init;
 #[forbid(unsafe_code)]
 pub mod loss;

@@ -3,7 +3,7 @@
 //! As [`torch.nn.BatchNorm1d`](https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html); Ioffe and Szegedy,
 //! "Batch Normalization", 2015, <https://arxiv.org/abs/1502.03167>.
 
-use super::{Affine, columns, runs};
+use super::{Affine, columns, parts, parts_mut, runs};
 use crate::error::{Error, Result};
 use crate::shape::{check_at_least, check_len, check_rows};
 use crate::simd::Simd;
@@ -307,7 +307,7 @@ pub(crate) fn forward_train_kernel<S: Simd>(
         let (mean, var) = running.split_at_mut_checked(layer.channels).unwrap_or_default();
         columns::track(s, saved, [mean, var], count, momentum);
     }
-    let [.., squares] = columns::thirds_mut(saved, layer.channels);
+    let [_, _, squares] = parts_mut(saved, layer.channels);
     columns::finish(s, squares, count, layer.eps);
     write(s, layer, params, saved, x, y);
 }
@@ -340,7 +340,11 @@ pub(crate) fn forward_kernel<S: Simd>(
 /// *Writes* what forward would save, from the running statistics.
 #[inline(always)]
 fn save_running<S: Simd>(s: S, layer: BatchNorm, state: &[f32], saved: &mut [f32]) {
+<<<<<<< HEAD
     let [mean, rest, var] = columns::thirds_mut(saved, layer.channels);
+=======
+    let [mean, rest, var] = parts_mut(saved, layer.channels);
+>>>>>>> norm
     let (running_mean, running_var) =
         state.get(1..).unwrap_or_default().split_at_checked(layer.channels).unwrap_or_default();
     rest.fill(0.0);
@@ -394,7 +398,7 @@ fn gradients<S: Simd>(
     } else {
         runs::sums(s, layer.runs(), [x, dy, saved], sums);
     }
-    let [dbias, dweight, _] = columns::thirds(sums, layer.channels);
+    let [dbias, dweight, _] = parts(sums, layer.channels);
     for (to, from) in layer.affine().split_mut(dparams).into_iter().zip([dweight, dbias]) {
         for (to, from) in to.iter_mut().zip(from) {
             *to = if is_added { *to + from } else { *from };
@@ -403,7 +407,7 @@ fn gradients<S: Simd>(
     let Some(dx) = dx else { return };
     if let Known::Running(_) = known {
         // y = (x - mean) factor + bias, all of it constant but x: dx = (dy - 0) factor.
-        let [mean, ..] = columns::thirds_mut(own, layer.channels);
+        let [mean] = parts_mut(own, layer.channels);
         mean.fill(0.0);
         write(s, BatchNorm { bias: false, ..layer }, params, own, dy, dx);
         return;

@@ -3,44 +3,18 @@
 //! Rows go in blocks, all of whose columns are done before the next block: `x` is read in order, and what belongs to a
 //! column is read once for a block. Mean and variance of a block of eight rows are made in registers and merged with those
 //! of the rows before (Chan, Golub and LeVeque), so nothing is lost where the mean is large and the sums are many.
+//!
+//! What is known of the columns, `saved`, is three slices: mean, its rest, and `1 / √(variance + eps)`, which is the sum of
+//! squares while it is being made.
 
 use super::rows::given;
+<<<<<<< HEAD
 use super::{Affine, or};
+=======
+use super::{Affine, or, parts, parts_mut};
+>>>>>>> norm
 use crate::kernel::map;
 use crate::simd::Simd;
-
-/// What is known of each column, `[channels]` each: mean, its rest, and `1 / √(variance + eps)`, which is the sum of squares
-/// while it is being made.
-pub(super) fn thirds_mut(saved: &mut [f32], channels: usize) -> [&mut [f32]; 3] {
-    let (mean, rest) = saved.split_at_mut_checked(channels).unwrap_or_default();
-    let (rest, squares) = rest.split_at_mut_checked(channels).unwrap_or_default();
-    [mean, rest, squares]
-}
-
-/// [`thirds_mut`] to read.
-pub(super) fn thirds(saved: &[f32], channels: usize) -> [&[f32]; 3] {
-    let (mean, rest) = saved.split_at_checked(channels).unwrap_or_default();
-    let (rest, squares) = rest.split_at_checked(channels).unwrap_or_default();
-    [mean, rest, squares]
-}
-
-/// The rows of a block of `R`; `None` where it has not so many.
-#[inline(always)]
-fn cut<const R: usize>(x: &[f32], width: usize) -> Option<[&[f32]; R]> {
-    let (mut rows, mut all) = ([&[][..]; R], x.chunks_exact(width));
-    for row in &mut rows {
-        *row = all.next()?;
-    }
-    Some(rows)
-}
-
-/// [`cut`] to write.
-#[inline(always)]
-fn cut_mut<const R: usize>(x: &mut [f32], width: usize) -> Option<[&mut [f32]; R]> {
-    let is_whole = x.len() / width >= R;
-    let mut rows = x.chunks_exact_mut(width);
-    is_whole.then(|| [(); R].map(|()| rows.next().unwrap_or_default()))
-}
 
 /// *Writes* mean and sum of squares of each column of `x` to `saved`.
 #[inline(never)]
@@ -48,7 +22,7 @@ pub(super) fn moments<S: Simd>(s: S, x: &[f32], channels: usize, saved: &mut [f3
     s.vectorize(
         #[inline(always)]
         move || {
-            let [near, mean, squares] = thirds_mut(saved, channels);
+            let [near, mean, squares] = parts_mut(saved, channels);
             mean.fill(0.0);
             squares.fill(0.0);
             for (near, x) in near.iter_mut().zip(x) {
@@ -56,7 +30,8 @@ pub(super) fn moments<S: Simd>(s: S, x: &[f32], channels: usize, saved: &mut [f3
             }
             let (width, mut count) = (channels.max(1), 0.0);
             for x in x.chunks(8 * width) {
-                if let Some([a, b, c, d, e, f, g, h]) = cut(x, width) {
+                if x.len() == 8 * width {
+                    let [a, b, c, d, e, f, g, h] = parts(x, width);
                     let weights = Weights::of(s, count, 8.0);
                     map(
                         s,
@@ -145,7 +120,7 @@ fn tree<S: Simd>(s: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 {
 /// Running mean and variance move on by `momentum`, from the moments of `count` rows.
 #[inline(never)]
 pub(super) fn track<S: Simd>(s: S, saved: &[f32], [mean, var]: [&mut [f32]; 2], count: f32, momentum: f32) {
-    let [new_mean, _, squares] = thirds(saved, mean.len());
+    let [new_mean, _, squares] = parts(saved, mean.len());
     s.vectorize(
         #[inline(always)]
         move || {
@@ -189,13 +164,14 @@ pub(super) fn write<S: Simd>(s: S, affine: Affine, params: &[f32], saved: &[f32]
         #[inline(always)]
         move || {
             let width = affine.width.max(1);
-            let ([mean, rest, inverse_std], [weight, bias]) = (thirds(saved, affine.width), affine.split(params));
+            let ([mean, rest, inverse_std], [weight, bias]) = (parts(saved, affine.width), affine.split(params));
             let (weight, bias, masks) = (or(weight, mean), or(bias, mean), affine.masks(s));
             for (x, y) in x.chunks(4 * width).zip(y.chunks_mut(4 * width)) {
-                if let (Some([a, b, c, d]), Some(rows)) = (cut(x, width), cut_mut::<4>(&mut *y, width)) {
+                if x.len() == 4 * width {
+                    let [a, b, c, d] = parts(x, width);
                     map(
                         s,
-                        rows,
+                        parts_mut::<4>(y, width),
                         [mean, rest, inverse_std, weight, bias, a, b, c, d],
                         #[inline(always)]
                         |_, [mean, rest, inverse_std, weight, bias, x @ ..]| {
@@ -251,11 +227,12 @@ pub(super) fn sums<S: Simd>(s: S, [x, dy, saved]: [&[f32]; 3], channels: usize, 
         #[inline(always)]
         move || {
             let width = channels.max(1);
-            let ([mean, rest, inverse_std], [sum, product, _]) = (thirds(saved, channels), thirds_mut(sums, channels));
+            let ([mean, rest, inverse_std], [sum, product, _]) = (parts(saved, channels), parts_mut(sums, channels));
             sum.fill(0.0);
             product.fill(0.0);
             for (x, dy) in x.chunks(4 * width).zip(dy.chunks(4 * width)) {
-                if let (Some([x0, x1, x2, x3]), Some([dy0, dy1, dy2, dy3])) = (cut(x, width), cut(dy, width)) {
+                if x.len() == 4 * width {
+                    let ([x0, x1, x2, x3], [dy0, dy1, dy2, dy3]) = (parts(x, width), parts(dy, width));
                     map(
                         s,
                         [&mut *sum, &mut *product],
@@ -298,12 +275,12 @@ pub(super) fn coefficients<S: Simd>(s: S, affine: Affine, params: &[f32], saved:
     s.vectorize(
         #[inline(always)]
         move || {
-            let ([_, rest, inverse_std], [weight, _]) = (thirds(saved, affine.width), affine.split(params));
+            let ([_, rest, inverse_std], [weight, _]) = (parts(saved, affine.width), affine.split(params));
             let ([mask, _], minus_share) = (affine.masks(s), s.splat(-1.0 / count));
             // y = n w + b, n = (x - mean) / std: dx = w / std * (dy - mean of dy - n * mean of dy n).
             map(
                 s,
-                thirds_mut(sums, affine.width),
+                parts_mut(sums, affine.width),
                 [rest, inverse_std, or(weight, rest)],
                 #[inline(always)]
                 |[sum, product, _], [rest, inverse_std, weight]| {
@@ -330,14 +307,13 @@ pub(super) fn write_gradient<S: Simd>(
         #[inline(always)]
         move || {
             let width = channels.max(1);
-            let ([mean, ..], [offset, slope, factor]) = (thirds(saved, channels), thirds(coefficients, channels));
+            let ([mean], [offset, slope, factor]) = (parts(saved, channels), parts(coefficients, channels));
             for ((x, dy), dx) in x.chunks(2 * width).zip(dy.chunks(2 * width)).zip(dx.chunks_mut(2 * width)) {
-                if let (Some([x0, x1]), Some([dy0, dy1]), Some(rows)) =
-                    (cut(x, width), cut(dy, width), cut_mut::<2>(&mut *dx, width))
-                {
+                if x.len() == 2 * width {
+                    let ([x0, x1], [dy0, dy1]) = (parts(x, width), parts(dy, width));
                     map(
                         s,
-                        rows,
+                        parts_mut::<2>(dx, width),
                         [mean, offset, slope, factor, x0, x1, dy0, dy1],
                         #[inline(always)]
                         |_, [mean, offset, slope, factor, x0, x1, dy0, dy1]| {

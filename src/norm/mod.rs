@@ -58,6 +58,26 @@ impl Affine {
     }
 }
 
+/// The first `N` parts of `len` elements; nothing for those that are not there.
+#[inline(always)]
+fn parts<const N: usize>(xs: &[f32], len: usize) -> [&[f32]; N] {
+    let (mut parts, mut all) = ([&[][..]; N], xs.chunks_exact(len.max(1)));
+    for part in &mut parts {
+        *part = all.next().unwrap_or_default();
+    }
+    parts
+}
+
+/// [`parts`] to write.
+#[inline(always)]
+fn parts_mut<const N: usize>(xs: &mut [f32], len: usize) -> [&mut [f32]; N] {
+    let mut all = xs.chunks_exact_mut(len.max(1));
+    [(); N].map(
+        #[inline(always)]
+        |()| all.next().unwrap_or_default(),
+    )
+}
+
 /// `xs`, or `other` where there are none.
 #[inline(always)]
 fn or<'a>(xs: &'a [f32], other: &'a [f32]) -> &'a [f32] {

@@ -3,7 +3,7 @@
 //! Forward takes four rows together, backward two: weight and bias are read once for them. A row has the bits that it
 //! has alone.
 
-use super::{Affine, inverse_std, or};
+use super::{Affine, inverse_std, or, parts, parts_mut};
 use crate::kernel::{map, map_reduce, moments, total};
 use crate::simd::Simd;
 
@@ -63,13 +63,12 @@ fn write<S: Simd>(
     (x, y): (&[f32], &mut [f32]),
 ) {
     let (masks, width) = (affine.masks(s), affine.width.max(1));
-    if let ([x0, x1, x2, x3], [y0, y1, y2, y3]) = (cut(x, width), cut_mut(&mut *y, width))
-        && y3.len() == width
-    {
+    if x.len() == 4 * width {
+        let [x0, x1, x2, x3] = parts(x, width);
         let rows = [Row::of(s, rows[0]), Row::of(s, rows[1]), Row::of(s, rows[2]), Row::of(s, rows[3])];
         map(
             s,
-            [y0, y1, y2, y3],
+            parts_mut::<4>(y, width),
             [x0, x1, x2, x3, or(weight, x0), or(bias, x0)],
             #[inline(always)]
             |_, [x0, x1, x2, x3, weight, bias]| {
@@ -126,19 +125,6 @@ impl<S: Simd> Row<S> {
     }
 }
 
-/// The first four rows, or nothing for those that are not there.
-#[inline(always)]
-fn cut(x: &[f32], width: usize) -> [&[f32]; 4] {
-    let mut rows = x.chunks_exact(width);
-    [(); 4].map(|()| rows.next().unwrap_or_default())
-}
-
-#[inline(always)]
-fn cut_mut(x: &mut [f32], width: usize) -> [&mut [f32]; 4] {
-    let mut rows = x.chunks_exact_mut(width);
-    [(); 4].map(|()| rows.next().unwrap_or_default())
-}
-
 /// Backward: the gradients of the parameters, written or added, and `dx` if there is any. *Scratch* takes those of
 /// parameters that are not there.
 #[inline(never)]
@@ -160,7 +146,7 @@ pub(super) fn backward<S: Simd>(
             let (affine, width) = (layer.affine, layer.affine.width.max(1));
             let [weight, _] = affine.split(params);
             let [dweight, dbias] = affine.split_mut(dparams);
-            let (spare, other) = scratch.split_at_mut_checked(affine.width).unwrap_or_default();
+            let [spare, other] = parts_mut(scratch, affine.width);
             let dweight = if affine.weight { dweight } else { spare };
             let dbias = if affine.bias { dbias } else { other };
             let mut dx = dx.map(|dx| dx.chunks_mut(2 * width));
@@ -187,11 +173,11 @@ fn pair<S: Simd>(
     let zero = s.wide(s.splat(0.0));
     let mut saved = saved.as_chunks::<SAVED>().0.iter();
     let mut row = || Row::of(s, saved.next().copied().unwrap_or_default());
-    let [x, dy] = [x, dy].map(|x| x.split_at_checked(width).unwrap_or_default());
+    let ([x0, x1], [dy0, dy1]) = (parts(x, width), parts(dy, width));
     // y = n w + b with n = (x - mean) / std, g = dy w: dw = the sum of dy n, db = the sum of dy,
     // dx = (g - mean of g - n * mean of g n) / std.
-    if x.1.is_empty() {
-        let (row, [x, dy]) = (row(), [x.0, dy.0]);
+    if x1.is_empty() {
+        let (row, [x, dy]) = (row(), [x0, dy0]);
         let sums = map_reduce(
             s,
             [dweight, dbias],
@@ -219,7 +205,7 @@ fn pair<S: Simd>(
     let sums = map_reduce(
         s,
         [dweight, dbias],
-        [x.0, x.1, dy.0, dy.1, or(weight, x.0)],
+        [x0, x1, dy0, dy1, or(weight, x0)],
         [zero; 4],
         #[inline(always)]
         |[dweight, dbias], [x0, x1, dy0, dy1, weight], [g0, gn0, g1, gn1]| {
@@ -229,13 +215,13 @@ fn pair<S: Simd>(
             ([dweight, dbias], [g0, gn0, g1, gn1])
         },
     );
-    let Some((dx0, dx1)) = dx.and_then(|dx| dx.split_at_mut_checked(width)) else { return };
+    let Some(dx) = dx else { return };
     let [row0, row1] = rows;
     let rows = [row0.with_means(s, layer, [sums[0], sums[1]]), row1.with_means(s, layer, [sums[2], sums[3]])];
     map(
         s,
-        [dx0, dx1],
-        [x.0, x.1, dy.0, dy.1, or(weight, x.0)],
+        parts_mut::<2>(dx, width),
+        [x0, x1, dy0, dy1, or(weight, x0)],
         #[inline(always)]
         |_, [x0, x1, dy0, dy1, weight]| {
             let weight = s.select(mask, weight, s.splat(1.0));

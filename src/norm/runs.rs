@@ -2,8 +2,7 @@
 //!
 //! Sums within a run are those of a row, what they give for the runs of a channel is added in `f64`, in order.
 
-use super::Affine;
-use super::columns::{thirds, thirds_mut};
+use super::{Affine, parts, parts_mut};
 use crate::kernel::{Merged, map, map_reduce, moments, total};
 use crate::simd::Simd;
 
@@ -33,7 +32,7 @@ impl Runs {
 /// *Writes* mean and sum of squares of each channel to `saved`.
 #[inline(never)]
 pub(super) fn channel_moments<S: Simd>(s: S, runs: Runs, x: &[f32], saved: &mut [f32]) {
-    let [mean, rest, squares] = thirds_mut(saved, runs.channels);
+    let [mean, rest, squares] = parts_mut(saved, runs.channels);
     let rows = runs.rows(x);
     for (channel, ((mean, rest), squares)) in mean.iter_mut().zip(rest).zip(squares).enumerate() {
         let mut merged = Merged::default();
@@ -58,7 +57,7 @@ pub(super) fn write<S: Simd>(
     saved: &[f32],
     (x, y): (&[f32], &mut [f32]),
 ) {
-    let ([mean, rest, inverse_std], [weight, bias]) = (thirds(saved, affine.width), affine.split(params));
+    let ([mean, rest, inverse_std], [weight, bias]) = (parts(saved, affine.width), affine.split(params));
     let columns = length.saturating_mul(affine.width).max(1);
     s.vectorize(
         #[inline(always)]
@@ -86,8 +85,7 @@ pub(super) fn write<S: Simd>(
 /// For each channel: the sum of `dy`, and the sum of `dy * (x - mean) / std`. *Writes* two thirds of `sums`.
 #[inline(never)]
 pub(super) fn sums<S: Simd>(s: S, runs: Runs, [x, dy, saved]: [&[f32]; 3], sums: &mut [f32]) {
-    let ([mean, rest, inverse_std], [sum, product, _]) =
-        (thirds(saved, runs.channels), thirds_mut(sums, runs.channels));
+    let ([mean, rest, inverse_std], [sum, product, _]) = (parts(saved, runs.channels), parts_mut(sums, runs.channels));
     let (known, sums) = (mean.iter().zip(rest).zip(inverse_std), sum.iter_mut().zip(product));
     for (channel, (((&mean, &rest), &inverse_std), (sum, product))) in known.zip(sums).enumerate() {
         let (mut all, mut products) = (0.0, 0.0);
@@ -130,7 +128,7 @@ pub(super) fn write_gradient<S: Simd>(
     coefficients: &[f32],
     dx: &mut [f32],
 ) {
-    let ([mean, ..], [offset, slope, factor]) = (thirds(saved, runs.channels), thirds(coefficients, runs.channels));
+    let ([mean], [offset, slope, factor]) = (parts(saved, runs.channels), parts(coefficients, runs.channels));
     let (columns, length) = (runs.columns(), runs.length.max(1));
     s.vectorize(
         #[inline(always)]
