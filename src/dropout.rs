@@ -58,12 +58,8 @@ impl Dropout {
         Self { p, alpha: true }
     }
 
-    pub(crate) fn check(self) -> Result<()> {
-        if (0.0..=1.0).contains(&self.p) {
-            Ok(())
-        } else {
-            Err(Error::Value { argument: "p", expected: "from 0 to 1" })
-        }
+    pub(crate) const fn check(self) -> Result<()> {
+        if matches!(self.p, 0.0..=1.0) { Ok(()) } else { Err(Error::Value { argument: "p", expected: "from 0 to 1" }) }
     }
 
     /// What an element that stays is multiplied by.

@@ -2,6 +2,7 @@
 
 use crate::activation::Activation;
 use crate::dense::Dense;
+use crate::dropout::{Dropout, Stream};
 use crate::error::Result;
 use crate::init::Init;
 use crate::norm::batch_norm::BatchNorm;
@@ -24,6 +25,8 @@ pub enum Layer {
     LayerNorm(LayerNorm),
     /// Each row to mean square 1.
     RmsNorm(RmsNorm),
+    /// In training, elements dropped at random, the others scaled; in inference nothing.
+    Dropout(Dropout),
 }
 
 impl Layer {
@@ -55,6 +58,18 @@ impl Layer {
     #[must_use]
     pub const fn rms_norm(features: usize) -> Self {
         Self::RmsNorm(RmsNorm::new(features))
+    }
+
+    /// Each element dropped with probability `p`.
+    #[must_use]
+    pub const fn dropout(p: f32) -> Self {
+        Self::Dropout(Dropout::new(p))
+    }
+
+    /// Each element dropped with probability `p` in the way that belongs to SELU.
+    #[must_use]
+    pub const fn alpha_dropout(p: f32) -> Self {
+        Self::Dropout(Dropout::alpha(p))
     }
 
     /// `max(x, 0)`
@@ -108,7 +123,7 @@ impl Layer {
             Self::BatchNorm(norm) => Some(norm.columns()),
             Self::LayerNorm(norm) => Some(norm.columns),
             Self::RmsNorm(norm) => Some(norm.columns),
-            Self::Activation(_) => None,
+            Self::Activation(_) | Self::Dropout(_) => None,
         }
     }
 
@@ -129,7 +144,7 @@ impl Layer {
             Self::BatchNorm(norm) => (norm.channels, norm.weight, norm.bias),
             Self::LayerNorm(norm) => (norm.columns, norm.weight, norm.bias),
             Self::RmsNorm(norm) => (norm.columns, norm.weight, false),
-            Self::Activation(_) => (0, false, false),
+            Self::Activation(_) | Self::Dropout(_) => (0, false, false),
         };
         [
             if weight { Part::vector("weight", columns) } else { Part::NONE },
@@ -144,7 +159,7 @@ impl Layer {
             Self::BatchNorm(norm) => norm.param_len(),
             Self::LayerNorm(norm) => norm.param_len(),
             Self::RmsNorm(norm) => norm.param_len(),
-            Self::Activation(_) => 0,
+            Self::Activation(_) | Self::Dropout(_) => 0,
         }
     }
 
@@ -156,6 +171,7 @@ impl Layer {
                 Part::vector("running_mean", norm.channels),
                 Part::vector("running_var", norm.channels),
             ],
+            Self::Dropout(_) => [Part::vector("seed", DIGITS), Part::vector("step", DIGITS), Part::NONE],
             _ => [Part::NONE; 3],
         }
     }
@@ -164,6 +180,7 @@ impl Layer {
     pub(super) const fn buffer_len(&self) -> usize {
         match self {
             Self::BatchNorm(norm) => norm.state_len(),
+            Self::Dropout(_) => 2 * DIGITS,
             _ => 0,
         }
     }
@@ -194,7 +211,7 @@ impl Layer {
             Self::BatchNorm(norm) => norm.scratch_len(),
             Self::LayerNorm(norm) => norm.scratch_len(),
             Self::RmsNorm(norm) => norm.scratch_len(),
-            Self::Activation(_) => 0,
+            Self::Activation(_) | Self::Dropout(_) => 0,
         }
     }
 
@@ -208,14 +225,20 @@ impl Layer {
             Self::BatchNorm(norm) => norm.init(params),
             Self::LayerNorm(norm) => norm.init(params),
             Self::RmsNorm(norm) => norm.init(params),
-            Self::Activation(_) => Ok(()),
+            Self::Activation(_) | Self::Dropout(_) => Ok(()),
         }
     }
 
     /// *Writes* its buffers, if it has some, as they are before the first step.
-    pub(super) fn init_buffers(&self, buffers: &mut [f32], _seed: u64) -> Result<()> {
+    pub(super) fn init_buffers(&self, buffers: &mut [f32], seed: u64) -> Result<()> {
         match self {
             Self::BatchNorm(norm) => norm.reset(buffers),
+            Self::Dropout(_) => {
+                for (number, value) in buffers.chunks_exact_mut(DIGITS).zip([seed, 0]) {
+                    write_number(number, value);
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -224,6 +247,7 @@ impl Layer {
     pub(super) const fn check(&self) -> Result<()> {
         match self {
             Self::Activation(activation) => activation.check(),
+            Self::Dropout(dropout) => dropout.check(),
             _ => Ok(()),
         }
     }
@@ -245,6 +269,7 @@ impl fmt::Display for Layer {
             Self::BatchNorm(_) => f.pad("BatchNorm1d"),
             Self::LayerNorm(_) => f.pad("LayerNorm"),
             Self::RmsNorm(_) => f.pad("RMSNorm"),
+            Self::Dropout(dropout) => f.pad(if dropout.alpha { "AlphaDropout" } else { "Dropout" }),
             Self::Activation(activation) => activation.fmt(f),
         }
     }
@@ -274,4 +299,33 @@ impl Part {
         let [rows, columns] = self.dims;
         rows.saturating_mul(columns)
     }
+}
+
+/// Floats of a `u64` in the buffers: 16 bits each, so that no float is one that copying might change.
+const DIGITS: usize = 4;
+
+fn read_number(digits: &[f32]) -> u64 {
+    digits.iter().rev().fold(0, |number, digit| number << 16 | u64::from(*digit as u16))
+}
+
+fn write_number(digits: &mut [f32], mut number: u64) {
+    for digit in digits {
+        *digit = f32::from(number as u16);
+        number >>= 16;
+    }
+}
+
+/// The mask of the last training pass by the buffers of a dropout; `layer` is its number.
+pub(super) fn stream(buffers: &[f32], layer: usize) -> Stream {
+    let (seed, step) = buffers.split_at_checked(DIGITS).unwrap_or_default();
+    Stream { step: read_number(step), layer: layer as u32, ..Stream::new(read_number(seed)) }
+}
+
+/// The next mask. *Writes* its number to the buffers.
+pub(super) fn next_stream(buffers: &mut [f32], layer: usize) -> Stream {
+    let stream = stream(buffers, layer);
+    let stream = Stream { step: stream.step.wrapping_add(1), ..stream };
+    let (_, step) = buffers.split_at_mut_checked(DIGITS).unwrap_or_default();
+    write_number(step, stream.step);
+    stream
 }

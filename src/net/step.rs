@@ -1,9 +1,10 @@
 //! What one stage does, forward and backward.
 
-use super::Layer;
+use super::layer::{Layer, next_stream, stream};
 use super::pass::part;
 use super::stage::Stage;
 use crate::dense::{self, Dense};
+use crate::dropout;
 use crate::norm::{batch_norm, layer_norm, rms_norm};
 use crate::simd::Simd;
 use core::cell::Cell;
@@ -127,6 +128,9 @@ impl Stage {
                     (Some(Layer::RmsNorm(norm)), memory) => {
                         rms_norm::forward_kernel(s, norm, params, x, z, moments(memory));
                     }
+                    (Some(Layer::Dropout(layer)), Memory::Train([buffers, _])) => {
+                        dropout::forward_kernel(s, layer, next_stream(buffers, self.layer), x, z);
+                    }
                     _ => copy(x, z),
                 }
                 self.activate(s, z, y);
@@ -172,7 +176,7 @@ impl Stage {
         to: Option<Before>,
         scratch: &mut [f32],
     ) {
-        let Back { params, buffers: _, moments, x, dy } = back;
+        let Back { params, buffers, moments, x, dy } = back;
         let params = part(params, self.params, self.param_len());
         let (mut dx, before) = to.map_or((None, None), |(dx, before, taken)| (Some(dx), Some((before, taken))));
         s.vectorize(
@@ -188,6 +192,9 @@ impl Stage {
                     }
                     Some(Layer::RmsNorm(norm)) => {
                         rms_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
+                    }
+                    Some(Layer::Dropout(layer)) => {
+                        dropout::backward_kernel(s, layer, stream(buffers, self.layer), dy, to.unwrap_or_default());
                     }
                     _ => copy(dy, to.unwrap_or_default()),
                 }

@@ -340,11 +340,7 @@ pub(crate) fn forward_kernel<S: Simd>(
 /// *Writes* what forward would save, from the running statistics.
 #[inline(always)]
 fn save_running<S: Simd>(s: S, layer: BatchNorm, state: &[f32], saved: &mut [f32]) {
-<<<<<<< HEAD
-    let [mean, rest, var] = columns::thirds_mut(saved, layer.channels);
-=======
     let [mean, rest, var] = parts_mut(saved, layer.channels);
->>>>>>> norm
     let (running_mean, running_var) =
         state.get(1..).unwrap_or_default().split_at_checked(layer.channels).unwrap_or_default();
     rest.fill(0.0);

@@ -8,11 +8,7 @@
 //! squares while it is being made.
 
 use super::rows::given;
-<<<<<<< HEAD
-use super::{Affine, or};
-=======
 use super::{Affine, or, parts, parts_mut};
->>>>>>> norm
 use crate::kernel::map;
 use crate::simd::Simd;
 
