@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 /// The layers of ARCHITECTURE.md, lowest first. A new module takes its place here.
 const LAYERS: [&[&str]; 6] = [
-    &["error", "health", "shape"],
+    &["error", "health", "real", "shape"],
     &["simd"],
     &["math"],
     &["kernel"],
-    &["activation", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "softmax"],
+    &["activation", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "schedule", "softmax"],
     &["net"],
 ];
 
