@@ -21,6 +21,9 @@ pub mod kernel;
 
 #[forbid(unsafe_code)]
 pub mod activation;
+#[cfg(feature = "checkpoint")]
+#[forbid(unsafe_code)]
+pub mod checkpoint;
 #[forbid(unsafe_code)]
 pub mod data;
 #[forbid(unsafe_code)]

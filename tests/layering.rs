@@ -12,7 +12,21 @@ const LAYERS: [&[&str]; 6] = [
     &["simd"],
     &["math"],
     &["kernel"],
-    &["activation", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "schedule", "softmax"],
+    &[
+        "activation",
+        "checkpoint",
+        "data",
+        "dense",
+        "dropout",
+        "init",
+        "loss",
+        "metrics",
+        "norm",
+        "optim",
+        "regularize",
+        "schedule",
+        "softmax",
+    ],
     &["net"],
 ];
 
