@@ -8,6 +8,7 @@ extern crate std;
 // Layer by layer: a module imports only from those above it (`tests/layering.rs`).
 mod error;
 mod health;
+mod real;
 mod shape;
 
 pub mod simd;
@@ -39,6 +40,8 @@ pub mod metrics;
 pub mod norm;
 #[forbid(unsafe_code)]
 pub mod optim;
+#[forbid(unsafe_code)]
+pub mod schedule;
 #[forbid(unsafe_code)]
 pub mod softmax;
 

@@ -8,11 +8,25 @@ use std::path::{Path, PathBuf};
 
 /// The layers of ARCHITECTURE.md, lowest first. A new module takes its place here.
 const LAYERS: [&[&str]; 6] = [
-    &["error", "health", "shape"],
+    &["error", "health", "real", "shape"],
     &["simd"],
     &["math"],
     &["kernel"],
-    &["activation", "checkpoint", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "softmax"],
+    &[
+        "activation",
+        "checkpoint",
+        "data",
+        "dense",
+        "dropout",
+        "init",
+        "loss",
+        "metrics",
+        "norm",
+        "optim",
+        "regularize",
+        "schedule",
+        "softmax",
+    ],
     &["net"],
 ];
 
