@@ -29,11 +29,15 @@ pub mod data;
 #[forbid(unsafe_code)]
 pub mod dense;
 #[forbid(unsafe_code)]
+pub mod dropout;
+#[forbid(unsafe_code)]
 pub mod init;
 #[forbid(unsafe_code)]
 pub mod loss;
 #[forbid(unsafe_code)]
 pub mod metrics;
+#[forbid(unsafe_code)]
+pub mod norm;
 #[forbid(unsafe_code)]
 pub mod optim;
 #[forbid(unsafe_code)]

@@ -53,7 +53,7 @@ fn loss_and_gradient_are_those_of_the_oracle() {
         let (params, x, labels) = case(&net, batch);
         let wide = |xs: &[f32]| xs.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
         let (mut params64, x64) = (wide(&params), wide(&x));
-        let expected = oracle::mean_loss(&net, &params64, &x64, &labels);
+        let expected = oracle::nets::mean_loss(&net, &params64, &x64, &labels);
         // Central differences of the oracle at some parameters; all kinks are further away than the step.
         let h = 1e-6;
         let chosen: Vec<usize> = (0..params.len()).step_by(params.len() / 40 + 1).collect();
@@ -62,9 +62,9 @@ fn loss_and_gradient_are_those_of_the_oracle() {
             .map(|&i| {
                 let at = params64[i];
                 params64[i] = at + h;
-                let up = oracle::mean_loss(&net, &params64, &x64, &labels);
+                let up = oracle::nets::mean_loss(&net, &params64, &x64, &labels);
                 params64[i] = at - h;
-                let down = oracle::mean_loss(&net, &params64, &x64, &labels);
+                let down = oracle::nets::mean_loss(&net, &params64, &x64, &labels);
                 params64[i] = at;
                 (up - down) / (2.0 * h)
             })

@@ -4,80 +4,27 @@
 //! gradients another of the same layout, so that an optimizer is one pass and a checkpoint one write. Every length is
 //! a `const fn`: static buffers on a microcontroller, a `Vec` elsewhere.
 
+mod layer;
+mod mode;
 mod pass;
 mod stage;
+mod stats;
+mod step;
 mod summary;
+mod tensors;
 
-use crate::activation::Activation;
-use crate::dense::Dense;
+pub use layer::Layer;
+pub use mode::{Eval, Train};
+pub use stats::LayerStats;
+pub use summary::Summary;
+pub use tensors::{Name, Tensor};
+
 use crate::error::{Error, Result};
 use crate::init::Init;
-use crate::loss::check_labels;
-use crate::shape::{check_at_least, check_len, check_rows};
-use crate::{dispatch, simd};
-use pass::Buffers;
+use crate::shape::check_len;
+use core::ops::Range;
 use rand_core::Rng;
-use stage::Totals;
-
-/// A layer of a [`Sequential`] net.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Layer {
-    /// A dense layer with bias.
-    Dense(Dense),
-    /// An element-wise activation, fused into the dense layer before it.
-    Activation(Activation),
-}
-
-impl Layer {
-    /// `y = x Wᵀ + b`
-    #[must_use]
-    pub const fn dense(inputs: usize, outputs: usize) -> Self {
-        Self::Dense(Dense { inputs, outputs })
-    }
-
-    /// Any activation, such as `Layer::activation(Activation::Gelu)` or `Layer::activation(Activation::elu())`.
-    #[must_use]
-    pub const fn activation(activation: Activation) -> Self {
-        Self::Activation(activation)
-    }
-
-    /// `max(x, 0)`
-    #[must_use]
-    pub const fn relu() -> Self {
-        Self::Activation(Activation::Relu)
-    }
-
-    /// `1 / (1 + e^-x)`
-    #[must_use]
-    pub const fn sigmoid() -> Self {
-        Self::Activation(Activation::Sigmoid)
-    }
-
-    /// `tanh x`
-    #[must_use]
-    pub const fn tanh() -> Self {
-        Self::Activation(Activation::Tanh)
-    }
-
-    /// `x / 2 * (1 + erf(x / √2))`
-    #[must_use]
-    pub const fn gelu() -> Self {
-        Self::Activation(Activation::Gelu)
-    }
-
-    /// `x / (1 + e^-x)`
-    #[must_use]
-    pub const fn silu() -> Self {
-        Self::Activation(Activation::Silu)
-    }
-
-    /// `x` above 0, `0.01 * x` elsewhere
-    #[must_use]
-    pub const fn leaky_relu() -> Self {
-        Self::Activation(Activation::leaky_relu())
-    }
-}
+use stage::{Totals, is_within};
 
 /// Layers one after the other: a description without buffers, for constants and for run time.
 ///
@@ -98,6 +45,7 @@ impl Layer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sequential<'a> {
     layers: &'a [Layer],
+    frozen: &'a [Range<usize>],
     totals: Totals,
 }
 
@@ -125,34 +73,66 @@ macro_rules! sequential {
 }
 
 impl<'a> Sequential<'a> {
-    /// A net of these layers; the first is dense.
+    /// A net of these layers; the first is dense, or another that knows its width.
     ///
     /// # Errors
-    /// [`Error::Value`] where the first layer is not dense or a parameter of an activation is outside its range,
+    /// [`Error::Value`] where the first layer does not know its width or a number of a layer is outside its range,
     /// [`Error::Chain`] where two layers do not fit.
     pub const fn new(layers: &'a [Layer]) -> Result<Self> {
-        let [Layer::Dense(first), ..] = layers else {
-            return Err(Error::Value { argument: "layers", expected: "a list that begins with a dense layer" });
-        };
-        let (mut width, mut rest, mut layer) = (first.inputs, layers, 0);
+        let wrong = Error::Value { argument: "layers", expected: "a list that begins with a layer of a fixed width" };
+        let [first, ..] = layers else { return Err(wrong) };
+        let Some(mut width) = first.inputs() else { return Err(wrong) };
+        let (mut rest, mut layer) = (layers, 0);
         while let [next, others @ ..] = rest {
-            match next {
-                Layer::Dense(dense) => {
-                    if dense.inputs != width {
-                        return Err(Error::Chain { layer, expected: width, found: dense.inputs });
-                    }
-                    width = dense.outputs;
-                }
-                Layer::Activation(activation) => {
-                    if let Err(error) = activation.check() {
-                        return Err(error);
-                    }
-                }
+            if let Some(inputs) = next.inputs()
+                && inputs != width
+            {
+                return Err(Error::Chain { layer, expected: width, found: inputs });
             }
+            if let Err(error) = next.check() {
+                return Err(error);
+            }
+            width = next.outputs_of(width);
             rest = others;
             layer += 1;
         }
-        Ok(Self { layers, totals: Totals::of(layers) })
+        Ok(Self { layers, frozen: &[], totals: Totals::of(layers, &[]) })
+    }
+
+    /// The same net with these layers frozen, as by PyTorch's `requires_grad_(False)` on their parameters; earlier calls
+    /// are forgotten.
+    ///
+    /// Their gradients are not computed but *written* as 0, and a training pass goes back no further than the first
+    /// layer that learns. They are else as before: dropout still drops, batch norm still takes the statistics of its
+    /// batches. An optimizer with weight decay must be kept off their parameters:
+    /// [`named_params`](Self::named_params) tells which those are.
+    ///
+    /// # Errors
+    /// [`Error::Index`] for a range that ends beyond the layers.
+    ///
+    /// ```
+    /// # use flatgrad::{net::{Layer, Sequential}, sequential};
+    /// const NET: Sequential = sequential![Layer::dense(2, 3), Layer::relu(), Layer::dense(3, 2)];
+    /// let net = NET.freeze(&[0..1])?; // a new head for a trained body
+    /// let (params, mut grads) = ([0.5; NET.param_len()], [f32::NAN; NET.param_len()]);
+    /// net.loss_and_grad(&params, &[1.0, 2.0], &[0], &mut grads, &mut [0.0; NET.train_scratch_len(1)])?;
+    /// assert!(grads[..9] == [0.0; 9] && grads[9..].iter().all(|g| *g != 0.0));
+    /// # Ok::<(), flatgrad::Error>(())
+    /// ```
+    pub const fn freeze(self, frozen: &'a [Range<usize>]) -> Result<Self> {
+        let (mut rest, mut index) = (frozen, 0);
+        while let [range, others @ ..] = rest {
+            if range.end > self.layers.len() {
+                return Err(Error::Index { argument: "frozen", index, len: self.layers.len() + 1, found: range.end });
+            }
+            rest = others;
+            index += 1;
+        }
+        Ok(Self { frozen, totals: Totals::of(self.layers, frozen), ..self })
+    }
+
+    const fn is_frozen(&self, layer: usize) -> bool {
+        is_within(layer, self.frozen)
     }
 
     /// The layers.
@@ -161,7 +141,8 @@ impl<'a> Sequential<'a> {
         self.layers
     }
 
-    /// *Writes* PyTorch's default weights and biases: uniform within `1 / √inputs`.
+    /// *Writes* PyTorch's default weights and biases: those of a dense layer uniform within `1 / √inputs`, those of a norm 1
+    /// and 0.
     ///
     /// # Errors
     /// [`Error::Length`] where `params` does not fit; nothing is written.
@@ -169,130 +150,63 @@ impl<'a> Sequential<'a> {
         self.init_with(Init::Linear, params, rng)
     }
 
-    /// *Writes* the weights and biases of every dense layer by one law.
+    /// *Writes* the weights and biases of every dense layer by one law, those of norms 1 and 0.
     ///
     /// # Errors
     /// [`Error::Length`] where `params` does not fit; nothing is written.
     pub fn init_with(&self, law: Init, params: &mut [f32], rng: &mut (impl Rng + ?Sized)) -> Result<()> {
+        self.init_each(|_, _| law, params, rng)
+    }
+
+    /// *Writes* the weights and biases of every dense layer by a law of its own, which may depend on the layer's number; those
+    /// of norms 1 and 0.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where `params` does not fit; nothing is written.
+    ///
+    /// ```
+    /// # use flatgrad::{net::{Layer, Sequential}, sequential};
+    /// use flatgrad::init::Init;
+    /// # use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
+    ///
+    /// const NET: Sequential = sequential![Layer::dense(4, 8), Layer::relu(), Layer::dense(8, 2)];
+    /// let (mut params, mut rng) = ([0.0; NET.param_len()], Xoshiro256PlusPlus::seed_from_u64(1));
+    /// let law = |i: usize, _: &Layer| match NET.layers().get(i + 1) {
+    ///     Some(Layer::Activation(_)) => Init::KaimingNormal,
+    ///     _ => Init::XavierUniform,
+    /// };
+    /// NET.init_each(law, &mut params, &mut rng)?;
+    /// # Ok::<(), flatgrad::Error>(())
+    /// ```
+    pub fn init_each(
+        &self,
+        mut law: impl FnMut(usize, &Layer) -> Init,
+        params: &mut [f32],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<()> {
         check_len("params", params, self.param_len(), 1)?;
-        for stage in self.stages() {
-            if let Some(dense) = stage.dense
-                && let Some(own) = params.get_mut(stage.params..)
-                && let Some((weight, rest)) = own.split_at_mut_checked(dense.weight_len())
-                && let Some(bias) = rest.get_mut(..dense.outputs)
-            {
-                law.fill(weight, bias, [dense.outputs, dense.inputs], rng)?;
-            }
+        let mut rest = params;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let (own, others) = rest.split_at_mut_checked(layer.param_len()).unwrap_or_default();
+            let law = if let Layer::Dense(_) = layer { law(i, layer) } else { Init::default() };
+            layer.init(law, own, rng)?;
+            rest = others;
         }
         Ok(())
     }
 
-    /// The net's output for each row of `x`. *Writes* `out[batch][output_len]`.
-    ///
-    /// Row i has the same bits whatever the batch. *Scratch*: [`forward_scratch_len`](Self::forward_scratch_len).
+    /// *Writes* the buffers of a net that has some as they are before the first step.
     ///
     /// # Errors
-    /// [`Error`] where a slice does not fit; nothing is written.
-    pub fn forward(&self, params: &[f32], x: &[f32], out: &mut [f32], scratch: &mut [f32]) -> Result<()> {
-        let batch = self.check_inputs(params, x)?;
-        check_len("out", out, batch, self.output_len())?;
-        check_at_least("scratch", scratch, self.forward_scratch_len(batch))?;
-        let net = *self;
-        dispatch!(simd::level(), s => pass::infer(s, net, params, x, batch, out, scratch));
+    /// [`Error::Length`] where `buffers` does not fit; nothing is written.
+    pub fn init_buffers(&self, buffers: &mut [f32], seed: u64) -> Result<()> {
+        check_len("buffers", buffers, self.buffer_len(), 1)?;
+        let mut rest = buffers;
+        for layer in self.layers {
+            let (own, others) = rest.split_at_mut_checked(layer.buffer_len()).unwrap_or_default();
+            layer.init_buffers(own, seed)?;
+            rest = others;
+        }
         Ok(())
-    }
-
-    /// The mean cross-entropy of the net's logits against class indices, and its gradient for every parameter.
-    ///
-    /// *Writes* `grads`, in the layout of `params`. *Scratch*: [`train_scratch_len`](Self::train_scratch_len); the
-    /// logits stay there, see [`output`](Self::output). No rows give NaN and gradients of 0.
-    ///
-    /// # Errors
-    /// [`Error`] where a slice does not fit or a label is outside `0..output_len`; nothing is written.
-    pub fn loss_and_grad(
-        &self,
-        params: &[f32],
-        x: &[f32],
-        labels: &[i32],
-        grads: &mut [f32],
-        scratch: &mut [f32],
-    ) -> Result<f32> {
-        let batch = self.check_inputs(params, x)?;
-        check_len("labels", labels, batch, 1)?;
-        check_labels(labels, self.output_len())?;
-        check_len("grads", grads, self.param_len(), 1)?;
-        let buffers = self.buffers(batch, scratch)?;
-        let net = *self;
-        Ok(dispatch!(simd::level(), s => pass::loss_and_grad(s, net, params, x, labels, grads, buffers)))
-    }
-
-    /// The first half of a training step with a loss of one's own: keeps what [`backward`](Self::backward) needs in
-    /// `scratch`, and the net's output for [`output`](Self::output).
-    ///
-    /// *Scratch*: [`train_scratch_len`](Self::train_scratch_len).
-    ///
-    /// # Errors
-    /// [`Error`] where a slice does not fit; nothing is written.
-    ///
-    /// ```
-    /// # use flatgrad::{net::{Layer, Sequential}, sequential};
-    /// const NET: Sequential = sequential![Layer::dense(1, 1)];
-    /// let (params, x, target) = ([2.0, 0.0], [3.0], 5.0);
-    /// let (mut grads, mut scratch) = ([0.0; 2], [0.0; NET.train_scratch_len(1)]);
-    /// NET.forward_train(&params, &x, &mut scratch)?;
-    /// let dy = [2.0 * (NET.output(&scratch, 1)?[0] - target)]; // of the squared error
-    /// NET.backward(&params, &x, &dy, &mut grads, &mut scratch)?;
-    /// assert_eq!(grads, [6.0, 2.0]);
-    /// # Ok::<(), flatgrad::Error>(())
-    /// ```
-    pub fn forward_train(&self, params: &[f32], x: &[f32], scratch: &mut [f32]) -> Result<()> {
-        let batch = self.check_inputs(params, x)?;
-        let buffers = &mut self.buffers(batch, scratch)?;
-        let net = *self;
-        dispatch!(simd::level(), s => pass::forward_train(s, net, params, x, batch, buffers));
-        Ok(())
-    }
-
-    /// The second half: from the gradient for the output, *writes* that for every parameter to `grads`.
-    ///
-    /// `params`, `x` and `scratch` must be those of [`forward_train`](Self::forward_train).
-    ///
-    /// # Errors
-    /// [`Error`] where a slice does not fit; nothing is written.
-    pub fn backward(
-        &self,
-        params: &[f32],
-        x: &[f32],
-        doutput: &[f32],
-        grads: &mut [f32],
-        scratch: &mut [f32],
-    ) -> Result<()> {
-        let batch = self.check_inputs(params, x)?;
-        check_len("doutput", doutput, batch, self.output_len())?;
-        check_len("grads", grads, self.param_len(), 1)?;
-        let buffers = self.buffers(batch, scratch)?;
-        let net = *self;
-        dispatch!(simd::level(), s => pass::backward(s, net, params, x, doutput, grads, buffers));
-        Ok(())
-    }
-
-    /// The output of the last training pass over `batch` rows, as it lies in its scratch.
-    ///
-    /// # Errors
-    /// [`Error::Length`] where `scratch` is too short for that batch.
-    pub fn output<'s>(&self, scratch: &'s [f32], batch: usize) -> Result<&'s [f32]> {
-        let end = self.outputs_len().saturating_mul(batch);
-        let start = end.saturating_sub(self.output_len().saturating_mul(batch));
-        scratch.get(start..end).ok_or(Error::Length { argument: "scratch", expected: end, found: scratch.len() })
-    }
-
-    fn check_inputs(&self, params: &[f32], x: &[f32]) -> Result<usize> {
-        check_len("params", params, self.param_len(), 1)?;
-        check_rows("x", x, self.input_len())
-    }
-
-    fn buffers<'s>(&self, batch: usize, scratch: &'s mut [f32]) -> Result<Buffers<'s>> {
-        check_at_least("scratch", scratch, self.train_scratch_len(batch))?;
-        Ok(Buffers::new(self, batch, scratch))
     }
 }

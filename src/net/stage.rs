@@ -1,34 +1,85 @@
-//! Stages: a dense layer and the activation fused into it, with their places in the flat buffers; and all lengths.
+//! Stages: a layer and the activation fused into it, with their places in the flat buffers; and all lengths.
 
 use super::{Layer, Sequential};
 use crate::activation::Activation;
-use crate::dense::Dense;
+use core::ops::Range;
 
-/// One step of a pass. Layers after each other with nothing dense between them become stages of their own.
+/// One step of a pass. An activation with nothing to be fused into becomes a stage of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stage {
     pub index: usize,
     /// The number of its first layer.
-    layer: usize,
-    pub dense: Option<Dense>,
+    pub layer: usize,
+    /// What comes before the activation, never one itself.
+    pub op: Option<Layer>,
     pub activation: Option<Activation>,
     pub outputs: usize,
     /// Where its parameters begin.
     pub params: usize,
+    /// Where its buffers begin.
+    pub buffers: usize,
     /// The widths of the stages before it: where its outputs begin, for a batch of one.
     pub before: usize,
     /// The widths of those before it that keep what their activation takes: where that of this one begins.
     pub kept_before: usize,
+    /// What norms before it save, for each row and once: where that of this one begins.
+    pub moments_before: [usize; 2],
 }
 
 impl Stage {
+    /// What would come before the first layer.
+    const START: Self = Self {
+        index: 0,
+        layer: 0,
+        op: None,
+        activation: None,
+        outputs: 0,
+        params: 0,
+        buffers: 0,
+        before: 0,
+        kept_before: 0,
+        moments_before: [0; 2],
+    };
+
     /// Floats for each row of what the activation takes, where its derivative needs that and it is nowhere else: a
-    /// stage without a dense layer finds it in the output before.
+    /// stage that is an activation alone finds it in the output before.
     pub(super) const fn kept(self) -> usize {
         match self.activation {
-            Some(activation) if self.dense.is_some() && activation.needs_input() => self.outputs,
+            Some(activation) if self.op.is_some() && activation.needs_input() => self.outputs,
             _ => 0,
         }
+    }
+
+    /// The number of its last layer.
+    pub(super) const fn last_layer(&self) -> usize {
+        if self.op.is_some() && self.activation.is_some() { self.layer + 1 } else { self.layer }
+    }
+
+    pub(super) const fn param_len(&self) -> usize {
+        match &self.op {
+            Some(op) => op.param_len(),
+            None => 0,
+        }
+    }
+
+    pub(super) const fn buffer_len(&self) -> usize {
+        match &self.op {
+            Some(op) => op.buffer_len(),
+            None => 0,
+        }
+    }
+
+    pub(super) const fn moments(&self) -> [usize; 2] {
+        match &self.op {
+            Some(op) => op.moments(),
+            None => [0; 2],
+        }
+    }
+
+    /// Where its moments begin for a batch, and how many there are.
+    pub(super) const fn moments_at(&self, batch: usize) -> [usize; 2] {
+        let ([rows, once], [own_rows, own_once]) = (self.moments_before, self.moments());
+        [batch * rows + once, batch * own_rows + own_once]
     }
 }
 
@@ -39,6 +90,8 @@ pub(super) struct Totals {
     end: Stage,
     /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
     pub widest: [usize; 2],
+    /// The first stage that learns, or the number of stages where none does.
+    pub first_learning: usize,
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
@@ -50,40 +103,33 @@ pub(super) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     const fn new(layers: &'a [Layer]) -> Self {
-        let next = Stage {
-            index: 0,
-            layer: 0,
-            dense: None,
-            activation: None,
-            outputs: 0,
-            params: 0,
-            before: 0,
-            kept_before: 0,
-        };
-        Stages { layers, next }
+        Stages { layers, next: Stage::START }
     }
 
     const fn step(&mut self) -> Option<Stage> {
-        let (dense, rest) = match self.layers {
-            [Layer::Dense(dense), rest @ ..] => (Some(*dense), rest),
+        let (op, rest) = match self.layers {
             [Layer::Activation(_), ..] => (None, self.layers),
+            [op, rest @ ..] => (Some(*op), rest),
             [] => return None,
         };
         let (activation, rest) = match rest {
             [Layer::Activation(activation), rest @ ..] => (Some(*activation), rest),
             _ => (None, rest),
         };
-        let (outputs, params) = match dense {
-            Some(dense) => (dense.outputs, dense.param_len()),
-            None => (self.next.outputs, 0),
+        let outputs = match op {
+            Some(op) => op.outputs_of(self.next.outputs),
+            None => self.next.outputs,
         };
-        let stage = Stage { dense, activation, outputs, ..self.next };
+        let stage = Stage { op, activation, outputs, ..self.next };
+        let ([rows, once], [more_rows, more_once]) = (stage.moments_before, stage.moments());
         self.next = Stage {
             index: stage.index + 1,
             layer: stage.layer + self.layers.len() - rest.len(),
-            params: stage.params.saturating_add(params),
+            params: stage.params.saturating_add(stage.param_len()),
+            buffers: stage.buffers.saturating_add(stage.buffer_len()),
             before: stage.before.saturating_add(outputs),
             kept_before: stage.kept_before.saturating_add(stage.kept()),
+            moments_before: [rows.saturating_add(more_rows), once.saturating_add(more_once)],
             ..stage
         };
         self.layers = rest;
@@ -104,15 +150,29 @@ const fn max(a: usize, b: usize) -> usize {
 }
 
 impl Totals {
-    pub(super) const fn of(layers: &[Layer]) -> Self {
+    pub(super) const fn of(layers: &[Layer], frozen: &[Range<usize>]) -> Self {
         let mut stages = Stages::new(layers);
-        let mut widest = [0; 2];
+        let (mut widest, mut first_learning) = ([0; 2], usize::MAX);
         while let Some(stage) = stages.step() {
             let widest = &mut widest[stage.index % 2];
             *widest = max(*widest, stage.outputs);
+            if first_learning == usize::MAX && stage.param_len() > 0 && !is_within(stage.layer, frozen) {
+                first_learning = stage.index;
+            }
         }
-        Self { end: stages.next, widest }
+        Self { end: stages.next, widest, first_learning }
     }
+}
+
+/// Whether one of the ranges has this number.
+pub(super) const fn is_within(number: usize, mut ranges: &[Range<usize>]) -> bool {
+    while let [range, rest @ ..] = ranges {
+        if range.start <= number && number < range.end {
+            return true;
+        }
+        ranges = rest;
+    }
+    false
 }
 
 impl<'a> Sequential<'a> {
@@ -132,32 +192,34 @@ impl<'a> Sequential<'a> {
             [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
             _ => (None, all),
         };
-        let (dense, rest) = match rest {
-            [rest @ .., Layer::Dense(dense)] => (Some(*dense), rest),
-            _ => (None, rest),
+        let (op, rest) = match rest {
+            [.., Layer::Activation(_)] | [] => (None, rest),
+            [rest @ .., op] => (Some(*op), rest),
         };
-        let (outputs, params) = match dense {
-            Some(dense) => (dense.outputs, dense.param_len()),
-            None => (width(rest)?, 0),
+        let outputs = match op.and_then(|op| op.outputs()) {
+            Some(outputs) => outputs,
+            None => rest.iter().rev().find_map(Layer::outputs)?,
         };
-        let before = Stage {
-            index: stage.index.checked_sub(1)?,
-            layer: rest.len(),
-            dense,
-            activation,
-            outputs,
-            params: stage.params.saturating_sub(params),
+        let before = Stage { index: stage.index.checked_sub(1)?, layer: rest.len(), op, activation, outputs, ..stage };
+        let ([rows, once], [less_rows, less_once]) = (stage.moments_before, before.moments());
+        Some(Stage {
+            params: stage.params.saturating_sub(before.param_len()),
+            buffers: stage.buffers.saturating_sub(before.buffer_len()),
             before: stage.before.saturating_sub(outputs),
-            kept_before: stage.kept_before,
-        };
-        Some(Stage { kept_before: stage.kept_before.saturating_sub(before.kept()), ..before })
+            kept_before: stage.kept_before.saturating_sub(before.kept()),
+            moments_before: [rows.saturating_sub(less_rows), once.saturating_sub(less_once)],
+            ..before
+        })
     }
 
     /// Width of a row of the input.
     #[must_use]
     pub const fn input_len(&self) -> usize {
         match self.layers {
-            [Layer::Dense(first), ..] => first.inputs,
+            [first, ..] => match first.inputs() {
+                Some(inputs) => inputs,
+                None => 0,
+            },
             _ => 0,
         }
     }
@@ -174,6 +236,13 @@ impl<'a> Sequential<'a> {
         self.totals.end.params
     }
 
+    /// Floats of what layers keep from step to step without learning it, which is what PyTorch calls buffers; 0 for most
+    /// nets.
+    #[must_use]
+    pub const fn buffer_len(&self) -> usize {
+        self.totals.end.buffers
+    }
+
     /// Widths of all stages' outputs together.
     pub(super) const fn outputs_len(&self) -> usize {
         self.totals.end.before
@@ -184,44 +253,48 @@ impl<'a> Sequential<'a> {
         self.totals.end.kept_before
     }
 
-    /// Floats of scratch that [`forward`](Self::forward) needs for `batch` rows.
+    pub(super) const fn stage_count(&self) -> usize {
+        self.totals.end.index
+    }
+
+    /// Floats of what norms save of `batch` rows.
+    pub(super) const fn moments_len(&self, batch: usize) -> usize {
+        let [rows, once] = self.totals.end.moments_before;
+        batch.saturating_mul(rows).saturating_add(once)
+    }
+
+    /// Floats of what a training pass keeps of `batch` rows for the way back.
+    pub(super) const fn activations_len(&self, batch: usize) -> usize {
+        let rows = batch.saturating_mul(self.outputs_len().saturating_add(self.kept_len()));
+        rows.saturating_add(self.moments_len(batch))
+    }
+
+    /// Floats of scratch that a forward pass in inference needs for `batch` rows.
     #[must_use]
     pub const fn forward_scratch_len(&self, batch: usize) -> usize {
         let (mut layers, mut products) = (self.layers, 0);
         while let [layer, rest @ ..] = layers {
-            if let Layer::Dense(dense) = layer {
-                products = max(products, dense.forward_scratch_len(batch));
-            }
+            products = max(products, layer.forward_scratch_len(batch));
             layers = rest;
         }
         let [even, odd] = self.totals.widest;
         products.saturating_add(batch.saturating_mul(even.saturating_add(odd)))
     }
 
-    /// Floats of scratch that a training pass needs for `batch` rows: the output of every dense layer with the
-    /// activation after it, what that activation takes where its [derivative needs it](Activation::needs_input), two
+    /// Floats of scratch that a training pass needs for `batch` rows: the output of every layer with the activation after
+    /// it, what that activation takes where its [derivative needs it](Activation::needs_input), what norms save, two
     /// gradients, and what the matrix products pack.
     #[must_use]
     pub const fn train_scratch_len(&self, batch: usize) -> usize {
         let (mut layers, mut products) = (self.layers, 0);
         while let [layer, rest @ ..] = layers {
-            if let Layer::Dense(dense) = layer {
-                products = max(products, dense.scratch_len(batch));
-            }
+            products = max(products, layer.train_scratch_len(batch));
             layers = rest;
         }
         let [even, odd] = self.totals.widest;
-        let rows = self.outputs_len().saturating_add(self.kept_len()).saturating_add(even).saturating_add(odd);
-        products.saturating_add(batch.saturating_mul(rows))
+        let gradients = batch.saturating_mul(even.saturating_add(odd));
+        products.saturating_add(self.activations_len(batch)).saturating_add(gradients)
     }
-}
-
-/// Outputs of the last dense layer.
-fn width(layers: &[Layer]) -> Option<usize> {
-    layers.iter().rev().find_map(|layer| match layer {
-        Layer::Dense(dense) => Some(dense.outputs),
-        Layer::Activation(_) => None,
-    })
 }
 
 #[cfg(test)]

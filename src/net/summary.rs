@@ -1,6 +1,6 @@
-//! The table that `torchsummary` prints.
+//! The table that `torchsummary` prints, and what a net needs of memory.
 
-use super::{Layer, Sequential};
+use super::Sequential;
 use core::fmt;
 
 /// A count with a comma after every three digits.
@@ -66,21 +66,17 @@ impl fmt::Display for Sequential<'_> {
         writeln!(f, "{line}\n{:>20}  {:>25} {:>15}\n{rule}", "Layer (type)", "Output Shape", "Param #")?;
         let (mut width, mut outputs) = (self.input_len(), 0usize);
         for (i, layer) in self.layers().iter().enumerate() {
-            let (name, params): (&dyn fmt::Display, usize) = match layer {
-                Layer::Dense(dense) => {
-                    width = dense.outputs;
-                    (&"Linear", dense.param_len())
-                }
-                Layer::Activation(activation) => (activation, 0),
-            };
+            width = layer.outputs_of(width);
             outputs = outputs.saturating_add(width);
-            writeln!(f, "{}  {} {:>15}", Numbered(name, i + 1), Shape(width), Grouped(params))?;
+            writeln!(f, "{}  {} {:>15}", Numbered(layer, i + 1), Shape(width), Grouped(layer.param_len()))?;
         }
-        let params = self.param_len();
+        let (params, frozen) = (self.param_len(), self.frozen_len());
         writeln!(
             f,
-            "{rule}\nTotal params: {0}\nTrainable params: {0}\nNon-trainable params: 0\n{line}",
-            Grouped(params)
+            "{rule}\nTotal params: {}\nTrainable params: {}\nNon-trainable params: {}\n{line}",
+            Grouped(params),
+            Grouped(params - frozen),
+            Grouped(frozen)
         )?;
         // torchsummary counts an output and its gradient for every layer, for one row.
         let sizes = [self.input_len(), outputs.saturating_mul(2), params].map(megabytes);
@@ -89,6 +85,78 @@ impl fmt::Display for Sequential<'_> {
         writeln!(f, "Params size (MB): {:.2}", sizes[2])?;
         writeln!(f, "Estimated Total Size (MB): {:.2}", sizes.iter().sum::<f32>())?;
         f.write_str(line)
+    }
+}
+
+/// What a net needs of memory for a batch, in bytes; from [`Sequential::summary`].
+///
+/// `println!("{summary}")` prints the table of the net and these numbers under it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Summary<'a> {
+    net: Sequential<'a>,
+    /// The rows.
+    pub batch: usize,
+    /// All parameters, and as much again for their gradients.
+    pub params: usize,
+    /// The buffers.
+    pub buffers: usize,
+    /// The part of `train_scratch` that holds what the backward pass needs of the layers: their outputs, and what their
+    /// activations take.
+    pub activations: usize,
+    /// The scratch of a training pass.
+    pub train_scratch: usize,
+    /// The scratch of a forward pass.
+    pub forward_scratch: usize,
+}
+
+impl<'a> Sequential<'a> {
+    /// What the net needs of memory for `batch` rows.
+    ///
+    /// ```
+    /// # use flatgrad::{net::{Layer, Sequential}, sequential};
+    /// const NET: Sequential = sequential![Layer::dense(784, 128), Layer::relu(), Layer::dense(128, 10)];
+    /// let summary = NET.summary(100);
+    /// assert_eq!((summary.params, summary.activations), (4 * 101_770, 4 * 100 * (128 + 10)));
+    /// assert!(summary.to_string().ends_with("training scratch, 178,240 for inference"));
+    /// ```
+    #[must_use]
+    pub const fn summary(&self, batch: usize) -> Summary<'a> {
+        Summary {
+            net: *self,
+            batch,
+            params: bytes(self.param_len()),
+            buffers: bytes(self.buffer_len()),
+            activations: bytes(self.activations_len(batch)),
+            train_scratch: bytes(self.train_scratch_len(batch)),
+            forward_scratch: bytes(self.forward_scratch_len(batch)),
+        }
+    }
+
+    /// Parameters of frozen layers.
+    fn frozen_len(&self) -> usize {
+        self.named_params().filter(|tensor| tensor.is_frozen).map(|tensor| tensor.range.len()).sum()
+    }
+}
+
+const fn bytes(floats: usize) -> usize {
+    floats.saturating_mul(4)
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}\nBytes for a batch of {}: {} of parameters, {} of buffers, {} of activations in {} of training scratch, \
+             {} for inference",
+            self.net,
+            Grouped(self.batch),
+            Grouped(self.params),
+            Grouped(self.buffers),
+            Grouped(self.activations),
+            Grouped(self.train_scratch),
+            Grouped(self.forward_scratch)
+        )
     }
 }
 

@@ -3,9 +3,9 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod losses;
+pub mod nets;
 
 use flatgrad::activation::Activation;
-use flatgrad::net::{Layer, Sequential};
 
 /// `value` of an activation: the textbook's formula where f64 is wide enough for it.
 pub fn activate(activation: Activation, x: f64) -> f64 {
@@ -69,35 +69,10 @@ pub fn normal_cdf(x: f64) -> f64 {
     0.5 + sum * h / 3.0
 }
 
-/// The output of a net for one row.
-pub fn forward(net: &Sequential, params: &[f64], x: &[f64]) -> Vec<f64> {
-    let (mut x, mut rest) = (x.to_vec(), params);
-    for layer in net.layers() {
-        match layer {
-            Layer::Dense(dense) => {
-                let (weight, others) = rest.split_at(dense.weight_len());
-                let (bias, others) = others.split_at(dense.outputs);
-                rest = others;
-                let rows = weight.chunks(dense.inputs).zip(bias);
-                x = rows.map(|(w, b)| b + w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>()).collect();
-            }
-            Layer::Activation(activation) => x.iter_mut().for_each(|x| *x = activate(*activation, *x)),
-            other => panic!("no oracle for {other:?}"),
-        }
-    }
-    x
-}
-
 /// Cross-entropy of one row.
 pub fn cross_entropy(logits: &[f64], label: i32) -> f64 {
     let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     max + logits.iter().map(|x| (x - max).exp()).sum::<f64>().ln() - logits[usize::try_from(label).expect("a class")]
-}
-
-/// The mean cross-entropy of a batch.
-pub fn mean_loss(net: &Sequential, params: &[f64], x: &[f64], labels: &[i32]) -> f64 {
-    let rows = x.chunks(net.input_len()).zip(labels);
-    rows.map(|(x, label)| cross_entropy(&forward(net, params, x), *label)).sum::<f64>() / labels.len() as f64
 }
 
 /// `op(A) * op(B)` and, element by element, `op(|A|) * op(|B|)`, the measure of the error that is allowed.

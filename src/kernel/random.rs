@@ -1,0 +1,169 @@
+//! Random numbers by their place: Threefry-4x32 with 13 rounds, Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As
+//! Easy as 1, 2, 3", 2011. It passes BigCrush with 12 rounds.
+//!
+//! A word is a function of a key and of a counter, so what was drawn can be drawn again, from any place on. Integers
+//! alone: the compiler makes registers of the loop over counters, and every machine has the same bits.
+
+/// Names a sequence of random numbers: the same name always means the same numbers, on every machine and level.
+///
+/// What is drawn for element `i` of a slice is number `first + i` of the sequence.
+///
+/// ```
+/// use flatgrad::dropout::{Dropout, Stream, forward_in_place};
+///
+/// let (mut whole, mut part) = ([1.0; 100], [1.0; 50]);
+/// let stream = Stream { step: 7, ..Stream::new(1) };
+/// forward_in_place(Dropout::new(0.5), stream, &mut whole)?;
+/// forward_in_place(Dropout::new(0.5), Stream { first: 50, ..stream }, &mut part)?;
+/// assert_eq!(whole[50..], part);
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stream {
+    /// Of the whole run.
+    pub seed: u64,
+    /// The training step.
+    pub step: u64,
+    /// Tells the layers of a net apart, and other uses of a seed.
+    pub layer: u32,
+    /// The place of a slice's first element: 0 unless a batch is cut into parts.
+    pub first: u64,
+}
+
+/// Words that are made together: four of each of 16 counters. Word `w` of counter `c` is number `16 w + c`.
+pub(crate) const WORDS: usize = 64;
+
+/// The most blocks that [`Stream::each`] makes at once.
+const BLOCKS: usize = 4;
+
+impl Stream {
+    /// Step, layer and first element 0.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, step: 0, layer: 0, first: 0 }
+    }
+
+    /// *Writes* `f` of the words of the blocks from number `block` on.
+    #[inline(always)]
+    pub(crate) fn fill<T>(self, block: u64, out: &mut [[T; WORDS]], f: impl Fn(u32) -> T) {
+        let key = [self.seed as u32, (self.seed >> 32) as u32, self.layer, 0];
+        for (i, out) in out.iter_mut().enumerate() {
+            let first = block.wrapping_add(i as u64).wrapping_mul(16);
+            for c in 0..16 {
+                // The last four bits of `first` are 0.
+                let counter =
+                    [first as u32 | c as u32, (first >> 32) as u32, self.step as u32, (self.step >> 32) as u32];
+                let [a, b, c_, d] = threefry::<13>(counter, key);
+                out[c] = f(a);
+                out[16 + c] = f(b);
+                out[32 + c] = f(c_);
+                out[48 + c] = f(d);
+            }
+        }
+    }
+
+    /// `use_them(place, numbers)` for all of `len` elements, a few hundred at a time: `make(block, out)` *writes* the numbers
+    /// of blocks.
+    #[inline(always)]
+    pub(crate) fn each(
+        self,
+        len: usize,
+        make: impl Fn(u64, &mut [[f32; WORDS]]),
+        mut use_them: impl FnMut(usize, &[f32]),
+    ) {
+        let mut numbers = [[0.0; WORDS]; BLOCKS];
+        let mut place = 0;
+        while place < len {
+            let index = self.first.wrapping_add(place as u64);
+            let skipped = (index % WORDS as u64) as usize;
+            let count = (BLOCKS * WORDS - skipped).min(len - place);
+            let blocks = (skipped + count).div_ceil(WORDS);
+            make(index / WORDS as u64, numbers.get_mut(..blocks).unwrap_or_default());
+            use_them(place, numbers.as_flattened().get(skipped..).and_then(|x| x.get(..count)).unwrap_or_default());
+            place += count;
+        }
+    }
+}
+
+/// A uniform number of `[0, 1)`, a multiple of 2^-24.
+#[inline(always)]
+pub(crate) fn fraction(word: u32) -> f32 {
+    (word >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// The words that fall below it are a share `p` of all, to 2^-32.
+pub(crate) fn threshold(p: f32) -> u32 {
+    (f64::from(p) * 4_294_967_296.0) as u32
+}
+
+/// Rotations of the even and odd rounds, by pairs.
+const ROTATIONS: [[u32; 2]; 8] = [[10, 26], [11, 21], [13, 27], [23, 5], [6, 20], [17, 11], [25, 10], [18, 20]];
+
+#[inline(always)]
+fn threefry<const ROUNDS: usize>(counter: [u32; 4], key: [u32; 4]) -> [u32; 4] {
+    let parity = 0x1bd1_1bda ^ key[0] ^ key[1] ^ key[2] ^ key[3];
+    let key = [key[0], key[1], key[2], key[3], parity];
+    let mut x = counter;
+    for i in 0..4 {
+        x[i] = x[i].wrapping_add(key[i]);
+    }
+    for round in 0..ROUNDS {
+        let [a, b] = if round % 2 == 0 { [1, 3] } else { [3, 1] };
+        let [left, right] = ROTATIONS[round % 8];
+        x[0] = x[0].wrapping_add(x[a]);
+        x[a] = x[a].rotate_left(left) ^ x[0];
+        x[2] = x[2].wrapping_add(x[b]);
+        x[b] = x[b].rotate_left(right) ^ x[2];
+        if round % 4 == 3 {
+            let turn = (round + 1) / 4;
+            for i in 0..4 {
+                x[i] = x[i].wrapping_add(key[(turn + i) % 5]);
+            }
+            x[3] = x[3].wrapping_add(turn as u32);
+        }
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answers published with the authors' Random123 library.
+    #[test]
+    fn words_are_those_of_the_authors() {
+        let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
+        let pi_key = [0xa409_3822, 0x299f_31d0, 0x082e_fa98, 0xec4e_6c89];
+        let all = [u32::MAX; 4];
+        for (counter, key, words) in [
+            ([0; 4], [0; 4], [0x531c_7e4f, 0x3949_1ee5, 0x2c85_5a92, 0x3d6a_bf9a]),
+            (all, all, [0xc418_9358, 0x1c9c_c83a, 0xd588_1c67, 0x6a0a_89e0]),
+            (pi, pi_key, [0x4aa7_1d8f, 0x7347_38c2, 0x431f_c6a8, 0xae6d_ebf1]),
+        ] {
+            assert_eq!(threefry::<13>(counter, key), words);
+        }
+        assert_eq!(threefry::<20>([0; 4], [0; 4]), [0x9c6c_a96a, 0xe17e_ae66, 0xfc10_ecd4, 0x5256_a7d8]);
+        assert_eq!(threefry::<20>(pi, pi_key), [0x59cd_1dbb, 0xb887_9579, 0x86b5_d00c, 0xac8b_6d84]);
+    }
+
+    #[test]
+    fn a_place_has_its_word() {
+        let stream = Stream { seed: 0x1234_5678_9abc_def0, step: 0xf_0000_0001, layer: 3, first: 0 };
+        let mut blocks = [[0; WORDS]; 3];
+        let block = 0x1_0000_0000 / 16 - 1;
+        stream.fill(block, &mut blocks, |word| word);
+        for (i, word) in blocks.as_flattened().iter().enumerate() {
+            let counter = (block + i as u64 / 64) * 16 + i as u64 % 16;
+            let words =
+                threefry::<13>([counter as u32, (counter >> 32) as u32, 1, 15], [0x9abc_def0, 0x1234_5678, 3, 0]);
+            assert_eq!(*word, words[i / 16 % 4]);
+        }
+    }
+
+    #[test]
+    fn thresholds_are_shares() {
+        assert_eq!([0.0, 0.5, 1e-12].map(threshold), [0, 1 << 31, 0]);
+        assert_eq!(threshold(1.0f32.next_down()), u32::MAX - 255);
+        assert_eq!([0, 1 << 8, u32::MAX].map(fraction), [0.0, 1.0 / 16_777_216.0, 1.0f32.next_down()]);
+    }
+}
