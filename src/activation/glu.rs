@@ -34,7 +34,7 @@ pub fn forward(x: &[f32], y: &mut [f32], width: usize) -> Result<()> {
 #[inline(always)]
 fn forward_kernel<S: Simd>(s: S, x: &[f32], y: &mut [f32], width: usize) {
     for (x, y) in rows(x, width.saturating_mul(2)).zip(rows_mut(y, width)) {
-        let (a, b) = x.split_at(width.min(x.len()));
+        let (a, b) = x.split_at_checked(width).unwrap_or_default();
         map(
             s,
             [y],
@@ -72,8 +72,8 @@ pub fn backward(x: &[f32], dy: &[f32], dx: &mut [f32], width: usize) -> Result<(
 fn backward_kernel<S: Simd>(s: S, x: &[f32], dy: &[f32], dx: &mut [f32], width: usize) {
     let whole = width.saturating_mul(2);
     for ((x, dy), dx) in rows(x, whole).zip(rows(dy, width)).zip(rows_mut(dx, whole)) {
-        let (a, b) = x.split_at(width.min(x.len()));
-        let (da, db) = dx.split_at_mut(width.min(dx.len()));
+        let (a, b) = x.split_at_checked(width).unwrap_or_default();
+        let (da, db) = dx.split_at_mut_checked(width).unwrap_or_default();
         map(
             s,
             [da, db],
@@ -107,7 +107,7 @@ pub fn backward_in_place(x: &mut [f32], dy: &[f32], width: usize) -> Result<()> 
 #[inline(always)]
 fn in_place_kernel<S: Simd>(s: S, x: &mut [f32], dy: &[f32], width: usize) {
     for (x, dy) in rows_mut(x, width.saturating_mul(2)).zip(rows(dy, width)) {
-        let (a, b) = x.split_at_mut(width.min(x.len()));
+        let (a, b) = x.split_at_mut_checked(width).unwrap_or_default();
         map(
             s,
             [a, b],
