@@ -57,8 +57,8 @@ impl<'a> PartSums<'a> {
 #[inline(always)]
 fn merge<S: Simd>(s: S, max: &mut [f32], rest: &mut [f32], next: &Sums) {
     let len = max.len().min(GROUP);
-    let (next_max, _) = next.max.split_at(len);
-    let (next_rest, _) = next.rest.split_at(len);
+    let next_max = next.max.get(..len).unwrap_or_default();
+    let next_rest = next.rest.get(..len).unwrap_or_default();
     map(
         s,
         [max, rest],
