@@ -155,8 +155,9 @@ pub(crate) fn multiply<S: Simd>(
     }
     let plan = Plan::new([m, n, k], (a.transposed, a.stride));
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
-    let (_, scratch) = scratch.split_at_mut(aligned);
-    let (panels, block) = scratch.split_at_mut(plan.b_len(n, k).min(scratch.len()));
+    let scratch = scratch.get_mut(aligned..).unwrap_or_default();
+    let panels_len = plan.b_len(n, k).min(scratch.len());
+    let (panels, block) = scratch.split_at_mut_checked(panels_len).unwrap_or_default();
 
     let mut depth = 0;
     loop {
