@@ -27,7 +27,9 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
             let before = registers_at::<S, A>(s, &lanes, j);
             let (new, sums) = f(load_at(s, &outs, c), load_at(s, &ins, c), before);
             for a in 0..A {
-                lanes[a].as_mut()[j] = sums[a];
+                if let Some(lane) = lanes[a].as_mut().get_mut(j) {
+                    *lane = sums[a];
+                }
             }
             for o in 0..O {
                 if let Some(to) = S::chunks_mut(outs[o]).0.get_mut(c) {
@@ -45,7 +47,9 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
                 let before = registers_at::<S, A>(s, &lanes, j);
                 let (new, sums) = f(old, x, before);
                 for a in 0..A {
-                    lanes[a].as_mut()[j] = s.select(s.first(rest), sums[a], before[a]);
+                    if let Some(lane) = lanes[a].as_mut().get_mut(j) {
+                        *lane = s.select(s.first(rest), sums[a], before[a]);
+                    }
                 }
                 for o in 0..O {
                     s.store_partial(new[o], S::chunks_mut(outs[o]).1);
@@ -106,7 +110,10 @@ fn load_rest<S: Simd, X: Deref<Target = [f32]>, const N: usize>(s: S, xs: &[X; N
 fn registers_at<S: Simd, const A: usize>(s: S, lanes: &[S::Wide; A], j: usize) -> [S::F32; A] {
     let mut values = [s.splat(0.0); A];
     for a in 0..A {
-        values[a] = lanes[a].as_ref()[j];
+        // Compiled for size, the length of `as_ref` may not be known here: an index could panic.
+        if let Some(lane) = lanes[a].as_ref().get(j) {
+            values[a] = *lane;
+        }
     }
     values
 }

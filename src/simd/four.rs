@@ -78,7 +78,7 @@ impl<S: Lanes> Lanes for Four<S> {
     #[inline(always)]
     fn chunks_mut(xs: &mut [f32]) -> (&mut [[S::Array; 4]], &mut [f32]) {
         let rest = Self::chunks(xs).1.len();
-        let (whole, rest) = xs.split_at_mut(xs.len().saturating_sub(rest));
+        let (whole, rest) = xs.split_at_mut_checked(xs.len().saturating_sub(rest)).unwrap_or_default();
         (S::chunks_mut(whole).0.as_chunks_mut::<4>().0, rest)
     }
     #[inline(always)]

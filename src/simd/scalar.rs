@@ -230,8 +230,11 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
     #[inline(always)]
     fn fold(self, mut lanes: [f32; VIRTUAL_LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
         for half in [8, 4, 2, 1] {
-            for j in 0..half {
-                lanes[j] = f(lanes[j], lanes[j + half]);
+            // Where this loop is not unrolled, the index of a pair would be checked.
+            if let Some((low, high)) = lanes.split_at_mut_checked(half) {
+                for (a, b) in low.iter_mut().zip(high) {
+                    *a = f(*a, *b);
+                }
             }
         }
         lanes[0]
