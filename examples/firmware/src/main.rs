@@ -34,7 +34,7 @@ mod device {
     static CHECKPOINT: Once<Run> = Once::new(Run::EMPTY);
     static BUFFERS: Once<Buffers> = Once::new(Buffers::EMPTY);
 
-    firmware::entry!(main);
+    firmware::entry!(main());
 
     fn main() -> u32 {
         let out = &mut Console;

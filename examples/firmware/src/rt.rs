@@ -17,16 +17,15 @@ unsafe extern "C" {
     static _stack_top: u32;
 }
 
-/// Defines the program: a function that returns the exit status.
+/// Defines the program: an expression whose value is the exit status.
 #[macro_export]
 macro_rules! entry {
-    ($main:path) => {
+    ($main:expr) => {
         #[allow(unsafe_code, reason = "the name by which the start-up code knows it")]
         #[unsafe(no_mangle)]
         #[unsafe(link_section = ".startup.main")]
         extern "C" fn firmware_main() -> u32 {
-            let main: fn() -> u32 = $main;
-            main()
+            $main
         }
     };
 }
@@ -157,16 +156,22 @@ pub struct Console;
 
 impl fmt::Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        const SYS_WRITE0: usize = 4;
-        // A copy, as the text must end with a 0.
-        let mut buffer = [0; 64];
-        for part in text.as_bytes().chunks(buffer.len() - 1) {
-            for (to, byte) in buffer.iter_mut().zip(part.iter().chain([&0])) {
-                *to = *byte;
-            }
-            semihosting(SYS_WRITE0, buffer.as_ptr().cast());
-        }
+        print(text.as_bytes());
         Ok(())
+    }
+}
+
+#[unsafe(link_section = ".startup.print")]
+#[inline(never)]
+fn print(text: &[u8]) {
+    const SYS_WRITE0: usize = 4;
+    // A copy, as the text must end with a 0.
+    let mut buffer = [0; 64];
+    for part in text.chunks(buffer.len() - 1) {
+        for (to, byte) in buffer.iter_mut().zip(part.iter().chain([&0])) {
+            *to = *byte;
+        }
+        semihosting(SYS_WRITE0, buffer.as_ptr().cast());
     }
 }
 
@@ -212,7 +217,8 @@ pub fn static_len() -> usize {
 const PAINT: u32 = 0xa5a5_5a5a;
 
 /// The stack that `f` takes at most, in bytes: paints what is free, runs `f`, and looks what was written.
-#[inline(never)]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "what is measured starts at the caller's stack")]
 pub fn stack_of<R>(f: impl FnOnce() -> R) -> (R, usize) {
     let here = stack_pointer();
     let bottom = &raw mut _bss_end;
@@ -245,4 +251,59 @@ fn stack_pointer() -> usize {
         asm!("mv {}, sp", out(reg) here, options(nomem, nostack));
     }
     here
+}
+
+/// Runs `f` between the marks that `tools/qemu-insn` looks for, after an empty span and a run that does not count; then
+/// prints the bytes of stack that it takes.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the program around what is measured lies in `.startup`")]
+pub fn measure(mut f: impl FnMut()) {
+    mark_start();
+    mark_stop();
+    f();
+    mark_start();
+    f();
+    mark_stop();
+    let ((), stack) = stack_of(f);
+    print_number(stack);
+}
+
+// Different bodies, or they would become one function.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".startup.mark")]
+#[inline(never)]
+extern "C" fn mark_start() {
+    // SAFETY: it does nothing.
+    unsafe { asm!("nop", options(nostack)) }
+}
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".startup.mark")]
+#[inline(never)]
+extern "C" fn mark_stop() {
+    // SAFETY: it does nothing.
+    unsafe { asm!("nop", "nop", options(nostack)) }
+}
+
+/// A number and the end of the line, without the code of `core::fmt`.
+#[unsafe(link_section = ".startup.print")]
+#[inline(never)]
+fn print_number(number: usize) {
+    for power in [10_000, 1000, 100, 10, 1] {
+        if number >= power || power == 1 {
+            print(&[b'0' + (number / power % 10) as u8]);
+        }
+    }
+    print(b"\n");
+}
+
+/// Numbers from -1 to 1, none of them twice in a row. *Writes* `xs`.
+#[unsafe(link_section = ".startup.fill")]
+#[inline(never)]
+pub fn fill(xs: &mut [f32], seed: u32) {
+    let mut state = seed | 1;
+    for x in xs {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *x = (state >> 8) as f32 * (1.0 / 8_388_608.0) - 1.0;
+    }
 }
