@@ -21,6 +21,7 @@
 
 mod four;
 mod level;
+mod lines;
 mod root;
 mod rows;
 mod scalar;
@@ -44,6 +45,7 @@ pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use {avx2::Avx2, avx512::Avx512};
 
+pub(crate) use lines::{Across, Along, Lines, Pairs, unrolled};
 pub(crate) use root::{root, root_f64};
 pub(crate) use rows::Rows;
 pub(crate) use tile::{Column, Registers, RowOffsets, Steps};

@@ -1,6 +1,7 @@
 //! Rows of a product's result: a part of a matrix that can be cut by rows and by columns, so that tiles and threads write
 //! each its own.
 
+use super::lines::unrolled;
 use core::marker::PhantomData;
 
 /// Rows of floats, `stride` apart. What lies between them belongs to somebody else.
@@ -82,6 +83,23 @@ impl<'a> Rows<'a> {
         // SAFETY: `new` checked that the last row ends in the slice, and cuts stay within it; the row borrows all of them. Only
         // a row without floats may lie outside.
         unsafe { core::slice::from_raw_parts_mut(self.data.wrapping_add(i * self.stride), self.columns) }
+    }
+
+    /// `V` floats of `R` rows, from row and column `[row, column]` on; `None` where there are not so many.
+    #[inline(always)]
+    pub(crate) fn tile<const R: usize, const V: usize>(&mut self, from: [usize; 2]) -> Option<[&mut [f32; V]; R]> {
+        let part = self.part(from, [R, V])?;
+        let mut rows = [part.data; R];
+        let mut next = part.data;
+        unrolled::<R>(
+            #[inline(always)]
+            |i| {
+                rows[i] = next;
+                next = next.wrapping_add(part.stride);
+            },
+        );
+        // SAFETY: `part` checked that there are so many rows and columns; rows do not overlap.
+        Some(rows.map(|row| unsafe { &mut *row.cast::<[f32; V]>() }))
     }
 
     /// `f(place, floats)` for each row, or once for all of them where nothing lies between.
