@@ -45,7 +45,7 @@ pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use {avx2::Avx2, avx512::Avx512};
 
-pub(crate) use lines::{Across, Along, Lines, Pairs, unrolled};
+pub(crate) use lines::{Across, Along, Lines, Product, unrolled};
 pub(crate) use root::{root, root_f64};
 pub(crate) use rows::Rows;
 pub(crate) use tile::{Column, Registers, RowOffsets, Steps};
@@ -160,6 +160,11 @@ pub trait Simd: Lanes {
     /// Runs `f` compiled with this backend's instructions; `f` must be `#[inline(always)]` down to the operations.
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
 
+    /// [`mul_add`](Lanes::mul_add) of single floats.
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        self.to_lanes(self.wide(self.mul_add(self.splat(a), self.splat(b), self.splat(c))))[0]
+    }
     /// Reads the first `min(from.len(), LANES)` lanes; the others are `0`.
     fn load_partial(self, from: &[f32]) -> Self::F32;
     /// *Writes* the first `min(to.len(), LANES)` lanes.

@@ -85,12 +85,12 @@ impl<'a> Rows<'a> {
         unsafe { core::slice::from_raw_parts_mut(self.data.wrapping_add(i * self.stride), self.columns) }
     }
 
-    /// `V` floats of `R` rows, from row and column `[row, column]` on; `None` where there are not so many.
+    /// `V` floats of `R` rows, from row and column `from` on; `None` where there are not so many.
     #[inline(always)]
-    pub(crate) fn tile<const R: usize, const V: usize>(&mut self, from: [usize; 2]) -> Option<[&mut [f32; V]; R]> {
-        let part = self.part(from, [R, V])?;
-        let mut rows = [part.data; R];
-        let mut next = part.data;
+    pub(crate) fn tile<const R: usize, const V: usize>(&mut self, from: [usize; 2]) -> Option<Tile<'_, R, V>> {
+        let is_within = self.count.checked_sub(from[0])? >= R && self.columns.checked_sub(from[1])? >= V;
+        let part = if is_within { self.cut(from, [R, V]) } else { return None };
+        let (mut rows, mut next) = ([part.data; R], part.data);
         unrolled::<R>(
             #[inline(always)]
             |i| {
@@ -98,8 +98,7 @@ impl<'a> Rows<'a> {
                 next = next.wrapping_add(part.stride);
             },
         );
-        // SAFETY: `part` checked that there are so many rows and columns; rows do not overlap.
-        Some(rows.map(|row| unsafe { &mut *row.cast::<[f32; V]>() }))
+        Some(Tile { rows, slice: PhantomData })
     }
 
     /// `f(place, floats)` for each row, or once for all of them where nothing lies between.
@@ -111,6 +110,30 @@ impl<'a> Rows<'a> {
         }
         for i in 0..self.count {
             f(self.place(i), self.row(i));
+        }
+    }
+}
+
+/// `R x V` floats. Indices that are constants are free to check.
+pub(crate) struct Tile<'a, const R: usize, const V: usize> {
+    rows: [*mut f32; R],
+    slice: PhantomData<&'a mut [f32]>,
+}
+
+impl<const R: usize, const V: usize> Tile<'_, R, V> {
+    /// One of them; 0 where there is none.
+    #[inline(always)]
+    pub(crate) fn get(&self, [i, v]: [usize; 2]) -> f32 {
+        // SAFETY: `Rows::tile` checked that there are so many rows and columns.
+        if i < R && v < V { unsafe { *self.rows[i].add(v) } } else { 0.0 }
+    }
+
+    /// *Writes* one of them.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, [i, v]: [usize; 2], x: f32) {
+        if i < R && v < V {
+            // SAFETY: as in `get`.
+            unsafe { *self.rows[i].add(v) = x }
         }
     }
 }

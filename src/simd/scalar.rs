@@ -204,6 +204,10 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         f()
     }
     #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        self.mul_add(a, b, c)
+    }
+    #[inline(always)]
     fn load_partial(self, from: &[f32]) -> f32 {
         from.first().copied().unwrap_or(0.0)
     }

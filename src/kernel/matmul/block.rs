@@ -148,7 +148,10 @@ pub(crate) fn multiply<S: Simd>(
         return;
     }
     if const { S::LANES == 1 } {
-        single::multiply(s, product, &mut c);
+        let shape = c.shape();
+        if let Some(c) = c.part([0, 0], shape) {
+            single::multiply(s, product, c);
+        }
         return c.for_each(
             #[inline(always)]
             |place, c| ending(s, place, c),

@@ -5,94 +5,114 @@
 //! elements that are done, which gives them the same bits again, or element by element.
 
 use super::sums::Start;
-use super::{Operand, Product};
-use crate::simd::{Across, Along, Lines, Pairs, Rows, Simd, unrolled};
+use crate::simd::{Across, Along, Lines, Product, Rows, Simd, unrolled};
+
+/// A product whose operands are checked.
+struct Job<'a> {
+    product: Product<'a>,
+    start: Start<'a>,
+    alpha: f32,
+}
 
 /// *Writes* the product to `c`.
 #[inline(always)]
-pub(super) fn multiply<S: Simd>(s: S, product: Product, c: &mut Rows) {
+pub(super) fn multiply<S: Simd>(s: S, product: super::Product, c: Rows) {
     let [m, _] = c.shape();
-    let (a, (b, alpha)) = (product.a, product.b);
+    let super::Product { a, b: (b, alpha), depth, start } = product;
+    let [step, apart] = b.strides();
+    let Some(product) = Product::new((a.data, a.strides()), (b.data, [apart, step]), depth, c) else { return };
+    let job = &mut Job { product, start, alpha };
     match (a.transposed, b.transposed) {
-        _ if alpha != 1.0 => elements(s, &product, c, [0, 0]),
-        (false, true) if m == 1 => tiles::<S, Along<1>, Along<8>, 1, 8>(s, &product, c),
-        (false, true) => tiles::<S, Along<4>, Along<4>, 4, 4>(s, &product, c),
-        (false, false) => tiles::<S, Along<4>, Across<4>, 4, 4>(s, &product, c),
-        (true, false) => tiles::<S, Across<4>, Across<4>, 4, 4>(s, &product, c),
-        (true, true) => elements(s, &product, c, [0, 0]),
+        _ if alpha != 1.0 => elements(s, job, [0, 0]),
+        (false, true) if m == 1 => tiles::<S, Along<1>, Along<8>, 1, 8>(s, job),
+        (false, true) => tiles::<S, Along<4>, Along<4>, 4, 4>(s, job),
+        (false, false) => tiles::<S, Along<4>, Across<4>, 4, 4>(s, job),
+        (true, false) => tiles::<S, Across<4>, Across<4>, 4, 4>(s, job),
+        (true, true) => elements(s, job, [0, 0]),
     }
 }
 
-/// How many of `len` rows or columns tiles of `size` cover, and whether the last one reaches back.
+/// How many of `len` rows or columns tiles of `size` cover, where the last one may reach back.
 #[inline(always)]
-fn covered(len: usize, size: usize, may_repeat: bool) -> usize {
+fn covered(len: usize, size: usize, may_reach_back: bool) -> usize {
     let rest = len % size;
-    if may_repeat && len >= size && 2 * rest >= size { len } else { len - rest }
+    if may_reach_back && len >= size && 2 * rest >= size { len } else { len - rest }
 }
 
 /// Tiles of `R x V`, and what they leave.
-#[cfg_attr(not(target_os = "none"), inline(never))]
-fn tiles<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(s: S, product: &Product, c: &mut Rows) {
-    let [m, n] = c.shape();
+#[inline(always)]
+fn tiles<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(s: S, job: &mut Job) {
+    let [m, n] = job.product.shape();
     // What is accumulated must not be accumulated twice.
-    let may_repeat = !matches!(product.start, Start::Out);
-    let (rows, columns) = (covered(m, R, may_repeat), covered(n, V, may_repeat));
+    let may_reach_back = !matches!(job.start, Start::Out);
+    let (rows, columns) = (covered(m, R, may_reach_back), covered(n, V, may_reach_back));
     let mut row = 0;
     while row < rows {
         let i = row.min(rows - R);
         let mut column = 0;
         while column < columns {
-            tile::<S, A, B, R, V>(s, product, c, [i, column.min(columns - V)]);
+            tile::<S, A, B, R, V>(s, job, [i, column.min(columns - V)]);
             column += V;
         }
         row += R;
     }
     if rows < m || columns < n {
-        elements(s, product, c, [rows, columns]);
+        elements(s, job, [rows, columns]);
     }
 }
 
 /// The elements that are not both above and left of a place.
-#[cfg_attr(not(target_os = "none"), inline(never))]
-fn elements<S: Simd>(s: S, product: &Product, c: &mut Rows, [rows, columns]: [usize; 2]) {
-    let [m, n] = c.shape();
+#[inline(never)]
+fn elements<S: Simd>(s: S, job: &mut Job, [rows, columns]: [usize; 2]) {
+    let [m, n] = job.product.shape();
     for row in 0..m {
         for column in if row < rows { columns } else { 0 }..n {
-            tile::<S, Across<1>, Across<1>, 1, 1>(s, product, c, [row, column]);
+            tile::<S, Across<1>, Across<1>, 1, 1>(s, job, [row, column]);
         }
     }
 }
 
-/// The tile at a place of C.
-#[inline(always)]
+/// The tile at a place of C. A function of its own, so that its loop gets all registers.
+#[inline(never)]
 fn tile<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(
     s: S,
-    product: &Product,
-    c: &mut Rows,
+    job: &mut Job,
     [row, column]: [usize; 2],
 ) {
-    let (a, (b, alpha)) = (product.a.skip(row, 0), product.b);
-    let (b, [b_step, b_apart]) = (b.skip(0, column), b.strides());
-    let Some(mut c) = c.tile::<R, V>([row, column]) else { return };
-    let mut sums = [[s.splat(0.0); V]; R];
-    match product.start {
+    let alpha = job.alpha;
+    let Some((steps, mut c)) = job.product.tile::<A, B, R, V>([row, column]) else { return };
+    // A constant: an array of arrays that is made here is made by a loop.
+    let mut sums = const { [[0.0; V]; R] };
+    match job.start {
         Start::Zero => {}
         Start::Row(bias) => {
             let Some(bias) = bias.get(column..).and_then(<[f32]>::first_chunk::<V>) else { return };
-            each::<R, V>(|i, v| sums[i][v] = s.splat(bias[v]));
+            each::<R, V>(
+                #[inline(always)]
+                |i, v| sums[i][v] = bias[v],
+            );
         }
-        Start::Out => each::<R, V>(|i, v| sums[i][v] = s.splat(c[i][v])),
+        Start::Out => each::<R, V>(
+            #[inline(always)]
+            |i, v| sums[i][v] = c.get([i, v]),
+        ),
     }
-    let steps = Pairs::<A, B, R, V>::new((a.data, a.strides()), (b.data, [b_apart, b_step]), product.depth);
-    let Some(steps) = steps else { return };
-    for (a, b) in steps {
-        let mut b = b;
-        if const { R * V == 1 } {
-            b[0] *= alpha;
-        }
-        each::<R, V>(|i, v| sums[i][v] = s.mul_add(s.splat(a[i]), s.splat(b[v]), sums[i][v]));
-    }
-    each::<R, V>(|i, v| s.store_partial(sums[i][v], &mut c[i][v..=v]));
+    steps.for_each(
+        #[inline(always)]
+        |a, mut b| {
+            if const { R * V == 1 } {
+                b[0] *= alpha;
+            }
+            each::<R, V>(
+                #[inline(always)]
+                |i, v| sums[i][v] = s.mul_add_one(a[i], b[v], sums[i][v]),
+            );
+        },
+    );
+    each::<R, V>(
+        #[inline(always)]
+        |i, v| c.set([i, v], sums[i][v]),
+    );
 }
 
 /// `f(i, v)` for each of `R x V`, written out.
