@@ -83,6 +83,9 @@ pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'stati
     /// Its memory image.
     type Array: Copy;
 
+    /// 0 in every lane: a constant, of which arrays are made without a loop.
+    const ZERO: Self::F32;
+
     /// `xs` as whole rows of lanes and the rest.
     fn chunks(xs: &[f32]) -> (&[Self::Array], &[f32]);
     /// `xs` as whole rows of lanes and the rest, writable.

@@ -62,6 +62,7 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     type F32 = f32;
     type Mask = bool;
     type Array = [f32; 1];
+    const ZERO: f32 = 0.0;
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 1]], &[f32]) {
         xs.as_chunks()
