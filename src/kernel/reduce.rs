@@ -79,31 +79,54 @@ fn one_by_one<S: Simd, const O: usize, const I: usize, const A: usize>(
         #[inline(always)]
         |i| ins[i] = ins[i].get(..len).unwrap_or_default(),
     );
-    let (mut old, mut x, mut sums) = const { ([S::ZERO; O], [S::ZERO; I], [S::ZERO; A]) };
-    for c in 0..len {
-        unrolled::<O>(
+    // Four at a time, as moving the pointers on takes as long as a short `f`.
+    let mut c = 0;
+    while A == 0 && len - c >= 4 {
+        unrolled::<4>(
             #[inline(always)]
-            |o| old[o] = s.splat(outs[o].get(c).copied().unwrap_or_default()),
+            |i| one(s, &mut outs, &ins, &mut lanes, c + i, &f),
         );
-        unrolled::<I>(
-            #[inline(always)]
-            |i| x[i] = s.splat(ins[i].get(c).copied().unwrap_or_default()),
-        );
-        unrolled::<A>(
-            #[inline(always)]
-            |a| sums[a] = lanes[a].as_ref()[c % VIRTUAL_LANES],
-        );
-        let (new, sums) = f(old, x, sums);
-        unrolled::<A>(
-            #[inline(always)]
-            |a| lanes[a].as_mut()[c % VIRTUAL_LANES] = sums[a],
-        );
-        unrolled::<O>(
-            #[inline(always)]
-            |o| s.store_partial(new[o], outs[o].get_mut(c..).unwrap_or_default()),
-        );
+        c += 4;
+    }
+    while c < len {
+        one(s, &mut outs, &ins, &mut lanes, c, &f);
+        c += 1;
     }
     lanes
+}
+
+/// Element `c`.
+#[inline(always)]
+fn one<S: Simd, const O: usize, const I: usize, const A: usize>(
+    s: S,
+    outs: &mut [&mut [f32]; O],
+    ins: &[&[f32]; I],
+    lanes: &mut [S::Wide; A],
+    c: usize,
+    f: &impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
+) {
+    let (mut old, mut x, mut sums) = const { ([S::ZERO; O], [S::ZERO; I], [S::ZERO; A]) };
+    unrolled::<O>(
+        #[inline(always)]
+        |o| old[o] = s.splat(outs[o].get(c).copied().unwrap_or_default()),
+    );
+    unrolled::<I>(
+        #[inline(always)]
+        |i| x[i] = s.splat(ins[i].get(c).copied().unwrap_or_default()),
+    );
+    unrolled::<A>(
+        #[inline(always)]
+        |a| sums[a] = lanes[a].as_ref()[c % VIRTUAL_LANES],
+    );
+    let (new, sums) = f(old, x, sums);
+    unrolled::<A>(
+        #[inline(always)]
+        |a| lanes[a].as_mut()[c % VIRTUAL_LANES] = sums[a],
+    );
+    unrolled::<O>(
+        #[inline(always)]
+        |o| s.store_partial(new[o], outs[o].get_mut(c..).unwrap_or_default()),
+    );
 }
 
 /// The sum of the virtual lanes.
@@ -123,9 +146,10 @@ pub(crate) fn total<S: Simd>(s: S, lanes: S::Wide) -> f32 {
 #[inline(always)]
 fn shortest<X: Deref<Target = [f32]>, const N: usize>(xs: &[X; N]) -> usize {
     let mut len = usize::MAX;
-    for x in xs {
-        len = len.min(x.len());
-    }
+    unrolled::<N>(
+        #[inline(always)]
+        |i| len = len.min(xs[i].len()),
+    );
     len
 }
 
