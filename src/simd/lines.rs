@@ -35,23 +35,26 @@ fn in_a_register(place: *const f32) -> *const f32 {
 
 /// `N` lines of floats, each read from its beginning on.
 pub(crate) trait Lines<const N: usize>: Copy {
-    /// How many pointers have to be moved on for a step.
-    const POINTERS: usize;
-
     /// Whether this is how lines are read that are so far apart, and whose floats are `step` apart.
     fn are_such(strides: [usize; 2]) -> bool;
 
     /// Lines from `data` on, [apart and step](Self::are_such).
     fn new(data: *const f32, strides: [usize; 2]) -> Self;
 
-    /// The float of each line `steps` after the next.
+    /// The next float of each line.
     ///
     /// # Safety
     /// - they exist.
-    unsafe fn get(&self, steps: usize) -> [f32; N];
+    unsafe fn get(&self) -> [f32; N];
 
-    /// The lines `steps` later.
-    fn skip(self, steps: usize) -> Self;
+    /// The lines one float later.
+    fn skip(self) -> Self;
+
+    /// Where each line goes on, if its floats lie side by side.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    fn rows(&mut self) -> &mut [*const f32] {
+        &mut []
+    }
 }
 
 /// Lines whose own floats lie side by side: rows of a matrix.
@@ -59,8 +62,6 @@ pub(crate) trait Lines<const N: usize>: Copy {
 pub(crate) struct Along<const N: usize>([*const f32; N]);
 
 impl<const N: usize> Lines<N> for Along<N> {
-    const POINTERS: usize = N;
-
     #[inline(always)]
     fn are_such([_, step]: [usize; 2]) -> bool {
         step == 1
@@ -80,23 +81,29 @@ impl<const N: usize> Lines<N> for Along<N> {
     }
 
     #[inline(always)]
-    unsafe fn get(&self, steps: usize) -> [f32; N] {
+    unsafe fn get(&self) -> [f32; N] {
         let mut values = [0.0; N];
         unrolled::<N>(
             #[inline(always)]
             // SAFETY: the caller's promise.
-            |i| values[i] = unsafe { *self.0[i].wrapping_add(steps) },
+            |i| values[i] = unsafe { *self.0[i] },
         );
         values
     }
 
     #[inline(always)]
-    fn skip(mut self, steps: usize) -> Self {
+    fn skip(mut self) -> Self {
         unrolled::<N>(
             #[inline(always)]
-            |i| self.0[i] = in_a_register(self.0[i].wrapping_add(steps)),
+            |i| self.0[i] = in_a_register(self.0[i].wrapping_add(1)),
         );
         self
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    fn rows(&mut self) -> &mut [*const f32] {
+        &mut self.0
     }
 }
 
@@ -108,8 +115,6 @@ pub(crate) struct Across<const N: usize> {
 }
 
 impl<const N: usize> Lines<N> for Across<N> {
-    const POINTERS: usize = 1;
-
     #[inline(always)]
     fn are_such([apart, _]: [usize; 2]) -> bool {
         apart == 1 || N == 1
@@ -121,14 +126,14 @@ impl<const N: usize> Lines<N> for Across<N> {
     }
 
     #[inline(always)]
-    unsafe fn get(&self, steps: usize) -> [f32; N] {
+    unsafe fn get(&self) -> [f32; N] {
         // SAFETY: the caller's promise.
-        unsafe { *self.skip(steps).place.cast::<[f32; N]>() }
+        unsafe { *self.place.cast::<[f32; N]>() }
     }
 
     #[inline(always)]
-    fn skip(self, steps: usize) -> Self {
-        Self { place: self.place.wrapping_add(steps.wrapping_mul(self.step)), ..self }
+    fn skip(self) -> Self {
+        Self { place: self.place.wrapping_add(self.step), ..self }
     }
 }
 
@@ -198,30 +203,32 @@ pub(crate) struct Steps<'a, A, B, const R: usize, const V: usize> {
 }
 
 impl<A: Lines<R>, B: Lines<V>, const R: usize, const V: usize> Steps<'_, A, B, R, V> {
-    /// `f` of what both lines have at each step, in order.
+    /// Adds to the sums, `V` for each of `R`, what a loop of the target takes of the products, in order: nothing where it has none
+    /// for such lines. Answers the rest.
     #[inline(always)]
-    pub(crate) fn for_each(mut self, mut f: impl FnMut([f32; R], [f32; V])) {
-        // So many pointers that moving them on is worth doing for four steps at once.
-        while const { A::POINTERS + B::POINTERS > 5 } && self.left >= 4 {
-            unrolled::<4>(
-                #[inline(always)]
-                // SAFETY: as below, for four steps.
-                |p| unsafe { f(self.a.get(p), self.b.get(p)) },
-            );
-            self.skip(4);
-        }
-        while self.left > 0 {
-            // SAFETY: `left` is how many floats are left of each line. `Product::new` checked that all lines are so long, and
-            // `Product::tile`, by way of C, whose shape says how many lines there are, that these exist.
-            unsafe { f(self.a.get(0), self.b.get(0)) }
-            self.skip(1);
-        }
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    pub(crate) fn begin(mut self, sums: &mut [[f32; V]; R]) -> Self {
+        // SAFETY: `left` is how many floats are left of each line, see `for_each`.
+        self.left -= unsafe { super::vfp::begin(self.left, self.a.rows(), self.b.rows(), sums.as_flattened_mut()) };
+        self
     }
 
     #[inline(always)]
-    fn skip(&mut self, steps: usize) {
-        (self.a, self.b) = (self.a.skip(steps), self.b.skip(steps));
-        self.left -= steps;
+    #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
+    pub(crate) fn begin(self, _: &mut [[f32; V]; R]) -> Self {
+        self
+    }
+
+    /// `f` of what both lines have at each step, in order.
+    #[inline(always)]
+    pub(crate) fn for_each(mut self, mut f: impl FnMut([f32; R], [f32; V])) {
+        while self.left > 0 {
+            // SAFETY: `left` is how many floats are left of each line. `Product::new` checked that all lines are so long, and
+            // `Product::tile`, by way of C, whose shape says how many lines there are, that these exist.
+            unsafe { f(self.a.get(), self.b.get()) }
+            (self.a, self.b) = (self.a.skip(), self.b.skip());
+            self.left -= 1;
+        }
     }
 }
 

@@ -26,6 +26,8 @@ mod root;
 mod rows;
 mod scalar;
 mod tile;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+mod vfp;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod avx2;

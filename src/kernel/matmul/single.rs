@@ -97,6 +97,7 @@ fn tile<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(
             |i, v| sums[i][v] = c.get([i, v]),
         ),
     }
+    let steps = if const { R * V == 1 } { steps } else { steps.begin(&mut sums) };
     steps.for_each(
         #[inline(always)]
         |a, mut b| {
