@@ -67,6 +67,7 @@ impl<S: Lanes> Lanes for Four<S> {
     type F32 = [S::F32; 4];
     type Mask = [S::Mask; 4];
     type Array = [S::Array; 4];
+    const ZERO: [S::F32; 4] = [S::ZERO; 4];
 
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[S::Array; 4]], &[f32]) {

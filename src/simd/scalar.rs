@@ -62,6 +62,7 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     type F32 = f32;
     type Mask = bool;
     type Array = [f32; 1];
+    const ZERO: f32 = 0.0;
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 1]], &[f32]) {
         xs.as_chunks()
@@ -202,6 +203,10 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
             return unsafe { call_with_fma(f) };
         }
         f()
+    }
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        self.mul_add(a, b, c)
     }
     #[inline(always)]
     fn load_partial(self, from: &[f32]) -> f32 {

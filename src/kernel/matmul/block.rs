@@ -13,6 +13,7 @@
 
 use super::pack::{Range, pack_a, pack_b, pack_flat};
 use super::row::row_times;
+use super::single;
 use super::sums::Start;
 use super::tile::{Job, panel};
 use super::{Operand, Product};
@@ -145,6 +146,16 @@ pub(crate) fn multiply<S: Simd>(
     let [m, n] = c.shape();
     if m == 0 || n == 0 {
         return;
+    }
+    if const { S::LANES == 1 } {
+        let shape = c.shape();
+        if let Some(c) = c.part([0, 0], shape) {
+            single::multiply(s, product, c);
+        }
+        return c.for_each(
+            #[inline(always)]
+            |place, c| ending(s, place, c),
+        );
     }
     if m == 1 && b.0.transposed && !a.transposed {
         row_times(s, a.data.get(..k).unwrap_or_default(), b, start, c.row(0));
