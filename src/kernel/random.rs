@@ -56,7 +56,8 @@ impl Stream {
     pub(crate) fn fill<T>(self, purpose: Purpose, block: u64, out: &mut [[T; WORDS]], f: impl Fn(u32) -> T) {
         let key = [self.seed as u32, (self.seed >> 32) as u32, self.layer, purpose as u32];
         for (i, out) in out.iter_mut().enumerate() {
-            let first = block.wrapping_add(i as u64).wrapping_mul(16);
+            // After the last element follows the first again.
+            let first = block.wrapping_add(i as u64).wrapping_mul(16) & (u64::MAX / 4);
             for c in 0..16 {
                 // The last four bits of `first` are 0.
                 let counter =

@@ -87,9 +87,9 @@ fn normals<S: Simd>(s: S, stream: Stream, block: u64, out: &mut [[f32; WORDS]]) 
 
 /// Gives each label, with probability `p`, another class, of which all are equally likely. *Writes* `labels`.
 ///
-/// Labels outside `0..classes`, such as those that losses ignore, stay as they are. Symmetric label noise: Szegedy et al.,
-/// "Rethinking the Inception Architecture for Computer Vision", 2015, <https://arxiv.org/abs/1512.00567>, replace its mean
-/// effect by label smoothing, which [`CrossEntropy`](crate::loss::CrossEntropy) has.
+/// Labels outside `0..classes`, such as those that losses ignore, stay as they are. It is DisturbLabel, Xie et al., 2016,
+/// <https://arxiv.org/abs/1605.00055>, but for a label's own class, which is not drawn; its mean effect is that of
+/// [label smoothing](crate::loss::CrossEntropy::label_smoothing).
 ///
 /// # Errors
 /// [`Error::Value`] where `p` is not from 0 to 1, or there are fewer than two classes or more than `i32` counts; nothing is
@@ -122,8 +122,9 @@ pub fn label_noise(labels: &mut [i32], classes: usize, p: f32, stream: Stream) -
         }
         let (Some(&change), Some(&class)) = (words[0].get(place), words[0].get(HALF + place)) else { continue };
         if (change < least || p == 1.0) && (0..count).contains(label) {
-            let step = 1 + ((u64::from(class) * others) >> 32) as i64;
-            *label = ((i64::from(*label) + step) % i64::from(count)) as i32;
+            let other = i64::from(*label) + 1 + ((u64::from(class) * others) >> 32) as i64;
+            let count = i64::from(count);
+            *label = (if other < count { other } else { other - count }) as i32;
         }
     }
     Ok(())
