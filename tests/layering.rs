@@ -12,7 +12,6 @@ const LAYERS: [&[&str]; 6] = [
     &["simd"],
     &["math"],
     &["kernel"],
-<<<<<<< HEAD
     &[
         "activation",
         "checkpoint",
@@ -28,9 +27,6 @@ const LAYERS: [&[&str]; 6] = [
         "schedule",
         "softmax",
     ],
-=======
-    &["activation", "loss", "norm", "dropout", "dense", "init", "optim", "metrics", "data", "regularize", "softmax"],
->>>>>>> 703e6d2 (regularize: penalties, max-norm, noise)
     &["net"],
 ];
 

@@ -4,6 +4,7 @@
 
 use super::{Affine, or, parts, parts_mut};
 use crate::kernel::{map, map_reduce, moments, total};
+use crate::shape::{rows, rows_mut};
 use crate::simd::Simd;
 
 /// The runs of all channels.
@@ -15,7 +16,7 @@ pub(super) struct Runs {
 
 impl Runs {
     fn columns(self) -> usize {
-        self.channels.saturating_mul(self.length).max(1)
+        self.channels.saturating_mul(self.length)
     }
 }
 
@@ -25,15 +26,15 @@ pub(super) fn channel_moments<S: Simd>(s: S, runs: Runs, x: &[f32], saved: &mut 
     let [near, mean, squares] = parts_mut(saved, runs.channels);
     mean.fill(0.0);
     squares.fill(0.0);
-    let length = runs.length.max(1);
-    for (near, run) in near.iter_mut().zip(x.chunks(length)) {
+    let length = runs.length;
+    for (near, run) in near.iter_mut().zip(rows(x, length)) {
         *near = run.first().copied().unwrap_or_default();
     }
-    for (row, x) in x.chunks(runs.columns()).enumerate() {
+    for (row, x) in rows(x, runs.columns()).enumerate() {
         let share = 1.0 / (row + 1) as f32;
         let weight = row as f32 * length as f32 * share;
         let channels = near.chunks(4).zip(mean.chunks_mut(4)).zip(squares.chunks_mut(4));
-        for (x, ((near, mean), squares)) in x.chunks(4 * length).zip(channels) {
+        for (x, ((near, mean), squares)) in rows(x, length.saturating_mul(4)).zip(channels) {
             let [a, b, c, d] = parts(x, length);
             let moments = moments(s, [a, or(b, a), or(c, a), or(d, a)], true);
             for (part, ((near, mean), squares)) in moments.iter().zip(near.iter().zip(mean).zip(squares)) {
@@ -60,12 +61,12 @@ pub(super) fn write<S: Simd>(
     (x, y): (&[f32], &mut [f32]),
 ) {
     let ([mean, rest, inverse_std], [weight, bias]) = (parts(saved, affine.width), affine.split(params));
-    let columns = length.saturating_mul(affine.width).max(1);
+    let columns = length.saturating_mul(affine.width);
     s.vectorize(
         #[inline(always)]
         move || {
-            for (x, y) in x.chunks(columns).zip(y.chunks_mut(columns)) {
-                let runs = x.chunks(length.max(1)).zip(y.chunks_mut(length.max(1)));
+            for (x, y) in rows(x, columns).zip(rows_mut(y, columns)) {
+                let runs = rows(x, length).zip(rows_mut(y, length));
                 let known = mean.iter().zip(rest).zip(inverse_std);
                 for (channel, ((x, y), ((&mean, rest), inverse_std))) in runs.zip(known).enumerate() {
                     let factor = inverse_std * weight.get(channel).unwrap_or(&1.0);
@@ -88,15 +89,15 @@ pub(super) fn write<S: Simd>(
 #[inline(never)]
 pub(super) fn sums<S: Simd>(s: S, runs: Runs, [x, dy, saved]: [&[f32]; 3], sums: &mut [f32]) {
     let ([mean, rest, inverse_std], [sum, product]) = (parts(saved, runs.channels), parts_mut(sums, runs.channels));
-    let (columns, length) = (runs.columns(), runs.length.max(1));
+    let (columns, length) = (runs.columns(), runs.length);
     s.vectorize(
         #[inline(always)]
         move || {
             sum.fill(0.0);
             product.fill(0.0);
-            for (x, dy) in x.chunks(columns).zip(dy.chunks(columns)) {
+            for (x, dy) in rows(x, columns).zip(rows(dy, columns)) {
                 let channels = mean.iter().zip(sum.iter_mut().zip(&mut *product));
-                for ((x, dy), (&mean, (sum, product))) in x.chunks(length).zip(dy.chunks(length)).zip(channels) {
+                for ((x, dy), (&mean, (sum, product))) in rows(x, length).zip(rows(dy, length)).zip(channels) {
                     let mean = s.splat(mean);
                     let [run, run_product] = map_reduce(
                         s,
@@ -127,13 +128,13 @@ pub(super) fn write_gradient<S: Simd>(
     dx: &mut [f32],
 ) {
     let ([mean], [offset, slope, factor]) = (parts(saved, runs.channels), parts(coefficients, runs.channels));
-    let (columns, length) = (runs.columns(), runs.length.max(1));
+    let (columns, length) = (runs.columns(), runs.length);
     s.vectorize(
         #[inline(always)]
         move || {
-            for ((x, dy), dx) in x.chunks(columns).zip(dy.chunks(columns)).zip(dx.chunks_mut(columns)) {
+            for ((x, dy), dx) in rows(x, columns).zip(rows(dy, columns)).zip(rows_mut(dx, columns)) {
                 let known = mean.iter().zip(offset).zip(slope).zip(factor);
-                let parts = x.chunks(length).zip(dy.chunks(length)).zip(dx.chunks_mut(length));
+                let parts = rows(x, length).zip(rows(dy, length)).zip(rows_mut(dx, length));
                 for (((x, dy), dx), (((&mean, &offset), &slope), &factor)) in parts.zip(known) {
                     let [mean, offset, slope, factor] = [mean, offset, slope, factor].map(|x| s.splat(x));
                     map(

@@ -3,7 +3,7 @@
 use super::check_size;
 use crate::error::Result;
 use crate::kernel::{map, moments};
-use crate::shape::check_rows;
+use crate::shape::{check_rows, rows, rows_mut};
 use crate::simd::{Simd, root_f64};
 use crate::{dispatch, simd};
 
@@ -34,11 +34,10 @@ pub fn max_norm(weight: &mut [f32], inputs: usize, max: f32) -> Result<()> {
 
 #[inline(always)]
 fn each_row<S: Simd>(s: S, weight: &mut [f32], inputs: usize, max: f32) {
-    let inputs = inputs.max(1);
-    for rows in weight.chunks_mut(4 * inputs) {
-        let row = |i: usize| rows.chunks_exact(inputs).nth(i).or(rows.get(..inputs)).unwrap_or_default();
+    for four in rows_mut(weight, inputs.saturating_mul(4)) {
+        let row = |i: usize| rows(four, inputs).nth(i).or(four.get(..inputs)).unwrap_or_default();
         let moments = moments(s, [row(0), row(1), row(2), row(3)], false);
-        for (row, moments) in rows.chunks_exact_mut(inputs).zip(moments) {
+        for (row, moments) in rows_mut(four, inputs).zip(moments) {
             let norm = root_f64(moments.squares);
             if norm > f64::from(max) {
                 let scale = s.splat((f64::from(max) / (norm + 1e-7)) as f32);

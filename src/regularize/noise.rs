@@ -74,7 +74,7 @@ fn normals<S: Simd>(s: S, stream: Stream, block: u64, out: &mut [[f32; WORDS]]) 
         |word| fraction(word),
     );
     for block in out {
-        let (radii, turns) = block.split_at_mut(WORDS / 2);
+        let [radii, turns] = block.as_chunks_mut::<HALF>().0 else { return };
         for (radius, turn) in S::chunks_mut(radii).0.iter_mut().zip(S::chunks_mut(turns).0) {
             let above_0 = s.sub(s.splat(1.0), s.load(radius));
             let length = s.sqrt(s.mul(s.splat(-2.0), ln(s, above_0)));
