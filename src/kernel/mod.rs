@@ -21,7 +21,7 @@ pub use softmax::{
 pub(crate) use block::{BLOCK, Extent, all_within, block_sum};
 pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Product, Start, multiply};
-pub(crate) use moments::{Merged, moments};
-pub(crate) use random::{WORDS, threshold};
+pub(crate) use moments::moments;
+pub(crate) use random::{Purpose, WORDS, fraction, threshold};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
 pub(crate) use softmax::{Exponent, GROUP, PartSums, PerRow, Rows, Sums, Then, each_row, exp_shares, group_rows};
