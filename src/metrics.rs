@@ -1,7 +1,7 @@
 //! Numbers to look at: which class a net chose, and how often it is right.
 
 use crate::error::{Error, Result};
-use crate::shape::check_len;
+use crate::shape::{check_len, rows};
 
 /// The index of the largest element of a row: the first of equals; NaN counts as the largest. 0 of an empty row.
 ///
@@ -34,7 +34,7 @@ pub fn argmax(logits: &[f32], classes: usize, out: &mut [i32]) -> Result<()> {
     if classes == 0 || i32::try_from(classes).is_err() {
         return Err(Error::Value { argument: "classes", expected: "in 1..=i32::MAX" });
     }
-    for (row, out) in logits.chunks_exact(classes).zip(out) {
+    for (row, out) in rows(logits, classes).zip(out) {
         *out = i32::try_from(argmax_row(row)).unwrap_or_default();
     }
     Ok(())
@@ -46,7 +46,7 @@ pub fn argmax(logits: &[f32], classes: usize, out: &mut [i32]) -> Result<()> {
 /// [`Error::Length`] where `logits` does not hold a row for each label.
 pub fn correct(logits: &[f32], labels: &[i32], classes: usize) -> Result<usize> {
     check_len("logits", logits, labels.len(), classes)?;
-    let rows = logits.chunks_exact(classes.max(1)).zip(labels);
+    let rows = rows(logits, classes).zip(labels);
     Ok(rows.filter(|(row, label)| usize::try_from(**label) == Ok(argmax_row(row))).count())
 }
 

@@ -1,6 +1,7 @@
-//! Length checks, done once at the public edge.
+//! Length checks, done once at the public edge, and the rows of slices.
 
 use crate::error::{Error, Result};
+use core::{iter, mem};
 
 /// `xs` must hold `rows * columns` elements.
 #[inline]
@@ -26,4 +27,34 @@ pub(crate) const fn check_rows<T>(argument: &'static str, xs: &[T], width: usize
     } else {
         Err(Error::Rows { argument, width, found: xs.len() })
     }
+}
+
+/// `xs` in rows of `width`, the last of which may be shorter; none where `width` is 0.
+///
+/// `chunks` divides by the width where it is zipped: compiled for size that is out of line, where nobody knows that the width
+/// is not 0, so it could panic.
+#[inline(always)]
+pub(crate) fn rows<T>(mut xs: &[T], width: usize) -> impl Iterator<Item = &[T]> {
+    iter::from_fn(
+        #[inline(always)]
+        move || {
+            let (row, rest) = xs.split_at_checked(width.min(xs.len()))?;
+            xs = rest;
+            (!row.is_empty()).then_some(row)
+        },
+    )
+}
+
+/// [`rows`], writable.
+#[inline(always)]
+pub(crate) fn rows_mut<T>(mut xs: &mut [T], width: usize) -> impl Iterator<Item = &mut [T]> {
+    iter::from_fn(
+        #[inline(always)]
+        move || {
+            let end = width.min(xs.len());
+            let (row, rest) = mem::take(&mut xs).split_at_mut_checked(end)?;
+            xs = rest;
+            (!row.is_empty()).then_some(row)
+        },
+    )
 }

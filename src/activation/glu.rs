@@ -7,7 +7,7 @@ use super::smooth::sigmoids;
 use crate::error::Result;
 use crate::kernel::map;
 use crate::math::sigmoid;
-use crate::shape::{check_len, check_rows};
+use crate::shape::{check_len, check_rows, rows, rows_mut};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
 
@@ -33,8 +33,8 @@ pub fn forward(x: &[f32], y: &mut [f32], width: usize) -> Result<()> {
 
 #[inline(always)]
 fn forward_kernel<S: Simd>(s: S, x: &[f32], y: &mut [f32], width: usize) {
-    for (x, y) in x.chunks_exact(width.saturating_mul(2)).zip(y.chunks_exact_mut(width)) {
-        let (a, b) = x.split_at(width.min(x.len()));
+    for (x, y) in rows(x, width.saturating_mul(2)).zip(rows_mut(y, width)) {
+        let (a, b) = x.split_at_checked(width).unwrap_or_default();
         map(
             s,
             [y],
@@ -71,9 +71,9 @@ pub fn backward(x: &[f32], dy: &[f32], dx: &mut [f32], width: usize) -> Result<(
 #[inline(always)]
 fn backward_kernel<S: Simd>(s: S, x: &[f32], dy: &[f32], dx: &mut [f32], width: usize) {
     let whole = width.saturating_mul(2);
-    for ((x, dy), dx) in x.chunks_exact(whole).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(whole)) {
-        let (a, b) = x.split_at(width.min(x.len()));
-        let (da, db) = dx.split_at_mut(width.min(dx.len()));
+    for ((x, dy), dx) in rows(x, whole).zip(rows(dy, width)).zip(rows_mut(dx, whole)) {
+        let (a, b) = x.split_at_checked(width).unwrap_or_default();
+        let (da, db) = dx.split_at_mut_checked(width).unwrap_or_default();
         map(
             s,
             [da, db],
@@ -106,8 +106,8 @@ pub fn backward_in_place(x: &mut [f32], dy: &[f32], width: usize) -> Result<()> 
 
 #[inline(always)]
 fn in_place_kernel<S: Simd>(s: S, x: &mut [f32], dy: &[f32], width: usize) {
-    for (x, dy) in x.chunks_exact_mut(width.saturating_mul(2)).zip(dy.chunks_exact(width)) {
-        let (a, b) = x.split_at_mut(width.min(x.len()));
+    for (x, dy) in rows_mut(x, width.saturating_mul(2)).zip(rows(dy, width)) {
+        let (a, b) = x.split_at_mut_checked(width).unwrap_or_default();
         map(
             s,
             [a, b],

@@ -9,7 +9,7 @@
 use super::piecewise::{leaky, leaky_gradient};
 use crate::error::Result;
 use crate::kernel::{map, map_reduce, total};
-use crate::shape::{check_len, check_rows};
+use crate::shape::{check_len, check_rows, rows, rows_mut};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
 
@@ -50,8 +50,7 @@ fn forward_kernel<S: Simd>(s: S, x: &[f32], slopes: &[f32], y: &mut [f32]) {
             |_, [x]| [leaky(s, x, slope)],
         );
     }
-    let width = slopes.len().max(1);
-    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+    for (x, y) in rows(x, slopes.len()).zip(rows_mut(y, slopes.len())) {
         map(
             s,
             [y],
@@ -103,9 +102,8 @@ fn backward_kernel<S: Simd>(s: S, x: &[f32], slopes: &[f32], dy: &[f32], dx: &mu
         return;
     }
     dslopes.fill(0.0);
-    let width = slopes.len().max(1);
-    let rows = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
-    for ((x, dy), dx) in rows {
+    let width = slopes.len();
+    for ((x, dy), dx) in rows(x, width).zip(rows(dy, width)).zip(rows_mut(dx, width)) {
         map(
             s,
             [dx, &mut *dslopes],

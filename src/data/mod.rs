@@ -17,7 +17,7 @@
 pub mod idx;
 
 use crate::error::{Error, Result};
-use crate::shape::check_len;
+use crate::shape::{check_len, rows_mut};
 use rand_core::Rng;
 
 /// `order[i] = i`. *Writes* `order`.
@@ -33,7 +33,12 @@ pub fn identity(order: &mut [u32]) {
 pub fn shuffle<T>(order: &mut [T], rng: &mut (impl Rng + ?Sized)) {
     for last in (1..order.len()).rev() {
         let other = below(rng, last as u64 + 1);
-        order.swap(last, usize::try_from(other).unwrap_or_default());
+        // `swap` could panic.
+        if let Some((last, before)) = order.get_mut(..=last).and_then(<[T]>::split_last_mut)
+            && let Some(other) = before.get_mut(usize::try_from(other).unwrap_or(usize::MAX))
+        {
+            core::mem::swap(last, other);
+        }
     }
 }
 
@@ -63,7 +68,7 @@ pub fn gather<T: Copy>(x: &[T], width: usize, indices: &[u32], out: &mut [T]) ->
         let found = indices.get(index).map_or(0, |&row| row as usize);
         return Err(Error::Index { argument: "indices", index, len: rows, found });
     }
-    for (out, &row) in out.chunks_exact_mut(width).zip(indices) {
+    for (out, &row) in rows_mut(out, width).zip(indices) {
         let start = row as usize * width;
         if let Some(from) = x.get(start..).and_then(|x| x.get(..width)) {
             // `copy_from_slice` could panic; this becomes the same memcpy.

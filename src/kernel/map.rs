@@ -103,7 +103,7 @@ pub(crate) fn by_blocks(x: &mut [f32], f: impl Fn(usize, &[f32], &mut [f32])) {
     const BLOCK: usize = 128;
     let mut copy = [0.0; BLOCK];
     for (i, x) in x.chunks_mut(BLOCK).enumerate() {
-        let (copy, _) = copy.split_at_mut(x.len().min(BLOCK));
+        let copy = copy.get_mut(..x.len()).unwrap_or_default();
         for (to, x) in copy.iter_mut().zip(&*x) {
             *to = *x;
         }

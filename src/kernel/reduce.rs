@@ -1,6 +1,6 @@
 //! Reductions in one fixed order: element i goes to virtual lane i mod 16; [`Simd::fold`] folds the lanes 8, 4, 2, 1.
 
-use crate::simd::{Simd, VIRTUAL_LANES};
+use crate::simd::{Simd, VIRTUAL_LANES, unrolled};
 use core::ops::Deref;
 
 /// One pass that writes and reduces: `(outs, lanes) = f(outs, ins, lanes)`, where `lanes` are `A` accumulators for
@@ -14,6 +14,9 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
     mut lanes: [S::Wide; A],
     f: impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
 ) -> [S::Wide; A] {
+    if const { S::LANES == 1 } {
+        return one_by_one(s, outs, ins, lanes, f);
+    }
     // Without accumulators there is no lane to choose, and the loop need not be unrolled over them.
     let registers = if A == 0 { 1 } else { VIRTUAL_LANES / S::LANES };
     let len = shortest(&ins).min(shortest(&outs));
@@ -27,7 +30,9 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
             let before = registers_at::<S, A>(s, &lanes, j);
             let (new, sums) = f(load_at(s, &outs, c), load_at(s, &ins, c), before);
             for a in 0..A {
-                lanes[a].as_mut()[j] = sums[a];
+                if let Some(lane) = lanes[a].as_mut().get_mut(j) {
+                    *lane = sums[a];
+                }
             }
             for o in 0..O {
                 if let Some(to) = S::chunks_mut(outs[o]).0.get_mut(c) {
@@ -37,7 +42,7 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
             c += 1;
         }
     }
-    if S::LANES > 1 && rest > 0 {
+    if rest > 0 {
         let (old, x) = (load_rest(s, &outs), load_rest(s, &ins));
         // A loop over constants: an index known only at run time would keep the lanes in memory.
         for j in 0..registers {
@@ -45,7 +50,9 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
                 let before = registers_at::<S, A>(s, &lanes, j);
                 let (new, sums) = f(old, x, before);
                 for a in 0..A {
-                    lanes[a].as_mut()[j] = s.select(s.first(rest), sums[a], before[a]);
+                    if let Some(lane) = lanes[a].as_mut().get_mut(j) {
+                        *lane = s.select(s.first(rest), sums[a], before[a]);
+                    }
                 }
                 for o in 0..O {
                     s.store_partial(new[o], S::chunks_mut(outs[o]).1);
@@ -54,6 +61,76 @@ pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize
         }
     }
     lanes
+}
+
+/// [`map_reduce`] of single floats. The accumulators stay in memory, as 16 of each kind are more than there are registers; and
+/// all else is written out, so that code that is compiled to be small needs no memory for it.
+#[inline(always)]
+fn one_by_one<S: Simd, const O: usize, const I: usize, const A: usize>(
+    s: S,
+    mut outs: [&mut [f32]; O],
+    mut ins: [&[f32]; I],
+    mut lanes: [S::Wide; A],
+    f: impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
+) -> [S::Wide; A] {
+    let len = shortest(&ins).min(shortest(&outs));
+    // Cut to one length, slices need no check of an index below it.
+    unrolled::<O>(
+        #[inline(always)]
+        |o| outs[o] = core::mem::take(&mut outs[o]).get_mut(..len).unwrap_or_default(),
+    );
+    unrolled::<I>(
+        #[inline(always)]
+        |i| ins[i] = ins[i].get(..len).unwrap_or_default(),
+    );
+    // Four at a time, as moving the pointers on takes as long as a short `f`.
+    let mut c = 0;
+    while A == 0 && len - c >= 4 {
+        unrolled::<4>(
+            #[inline(always)]
+            |i| one(s, &mut outs, &ins, &mut lanes, c + i, &f),
+        );
+        c += 4;
+    }
+    while c < len {
+        one(s, &mut outs, &ins, &mut lanes, c, &f);
+        c += 1;
+    }
+    lanes
+}
+
+/// Element `c`.
+#[inline(always)]
+fn one<S: Simd, const O: usize, const I: usize, const A: usize>(
+    s: S,
+    outs: &mut [&mut [f32]; O],
+    ins: &[&[f32]; I],
+    lanes: &mut [S::Wide; A],
+    c: usize,
+    f: &impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
+) {
+    let (mut old, mut x, mut sums) = const { ([S::ZERO; O], [S::ZERO; I], [S::ZERO; A]) };
+    unrolled::<O>(
+        #[inline(always)]
+        |o| old[o] = s.splat(outs[o].get(c).copied().unwrap_or_default()),
+    );
+    unrolled::<I>(
+        #[inline(always)]
+        |i| x[i] = s.splat(ins[i].get(c).copied().unwrap_or_default()),
+    );
+    unrolled::<A>(
+        #[inline(always)]
+        |a| sums[a] = lanes[a].as_ref()[c % VIRTUAL_LANES],
+    );
+    let (new, sums) = f(old, x, sums);
+    unrolled::<A>(
+        #[inline(always)]
+        |a| lanes[a].as_mut()[c % VIRTUAL_LANES] = sums[a],
+    );
+    unrolled::<O>(
+        #[inline(always)]
+        |o| s.store_partial(new[o], outs[o].get_mut(c..).unwrap_or_default()),
+    );
 }
 
 /// The sum of the virtual lanes.
@@ -73,9 +150,10 @@ pub(crate) fn total<S: Simd>(s: S, lanes: S::Wide) -> f32 {
 #[inline(always)]
 fn shortest<X: Deref<Target = [f32]>, const N: usize>(xs: &[X; N]) -> usize {
     let mut len = usize::MAX;
-    for x in xs {
-        len = len.min(x.len());
-    }
+    unrolled::<N>(
+        #[inline(always)]
+        |i| len = len.min(xs[i].len()),
+    );
     len
 }
 
@@ -106,7 +184,10 @@ fn load_rest<S: Simd, X: Deref<Target = [f32]>, const N: usize>(s: S, xs: &[X; N
 fn registers_at<S: Simd, const A: usize>(s: S, lanes: &[S::Wide; A], j: usize) -> [S::F32; A] {
     let mut values = [s.splat(0.0); A];
     for a in 0..A {
-        values[a] = lanes[a].as_ref()[j];
+        // Compiled for size, the length of `as_ref` may not be known here: an index could panic.
+        if let Some(lane) = lanes[a].as_ref().get(j) {
+            values[a] = *lane;
+        }
     }
     values
 }

@@ -175,12 +175,14 @@ impl<'a> Batch<'a> {
             if let Some(targets) = targets.filter(|targets| targets.is_spread()) {
                 spread_rows(s, targets, (x, dx.as_deref_mut()), first, &sums.max, &mut ln, factor);
             } else {
-                for (i, &label) in labels.get(first..).unwrap_or_default().iter().take(rows).enumerate() {
+                let labels = labels.get(first..).unwrap_or_default().iter().take(rows);
+                let known = ln.iter_mut().zip(&sums.max).zip(&shares);
+                for (i, (&label, ((ln, max), share))) in labels.zip(known).enumerate() {
                     // Of an ignored row, some element loses its share, which is 0.
                     let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
-                    ln[i] -= x.get(at).copied().unwrap_or_default() - sums.max[i];
+                    *ln -= x.get(at).copied().unwrap_or_default() - *max;
                     if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
-                        *dx -= shares[i];
+                        *dx -= *share;
                     }
                 }
                 if let Some(targets) = targets {

@@ -51,12 +51,10 @@ impl Sequence<'_> {
         let row = self.row(step);
         let blank = row.get(self.blank).copied().unwrap_or_default();
         let mut are_numbers = blank < f32::INFINITY;
-        for (pair, &label) in out.chunks_exact_mut(2).zip(self.labels) {
+        for (pair, &label) in out.as_chunks_mut::<2>().0.iter_mut().zip(self.labels) {
             let x = usize::try_from(label).ok().and_then(|label| row.get(label)).copied().unwrap_or_default();
             are_numbers &= x < f32::INFINITY;
-            for (to, x) in pair.iter_mut().zip([blank, x]) {
-                *to = x;
-            }
+            *pair = [blank, x];
         }
         if let Some(last) = out.get_mut(self.states() - 1) {
             *last = blank;

@@ -18,7 +18,7 @@ use super::labels::{Labels, check_gradient};
 use super::losses::Losses;
 use crate::error::Result;
 use crate::kernel::{GROUP, Matmul, Operand, PartSums, Product, Start, column_sums, exp_shares, multiply};
-use crate::shape::{check_at_least, check_len};
+use crate::shape::{check_at_least, check_len, rows_mut};
 use crate::simd::{Rows, Simd};
 use crate::{dispatch, simd};
 
@@ -204,7 +204,7 @@ impl Head<'_> {
 
     /// The logits of the labels that are in the chunk, each with its row.
     fn at_labels<'b>(&'b self, chunk: Chunk, logits: &'b mut [f32]) -> impl Iterator<Item = (usize, &'b mut f32)> {
-        let rows = logits.chunks_mut(chunk.width.max(1)).zip(self.labels.rows).enumerate();
+        let rows = rows_mut(logits, chunk.width).zip(self.labels.rows).enumerate();
         rows.filter_map(move |(row, (logits, &label))| {
             let place = self.labels.class(label)?.checked_sub(chunk.start)?;
             Some((row, logits.get_mut(place)?))
@@ -280,11 +280,12 @@ fn all_losses<S: Simd>(s: S, labels: Labels, losses: &mut Losses, sums: &mut Par
         let (labels, of_group) = (labels.part(first, at_label.len()), sums.group(first));
         let (mut ln, shares) = (of_group.ln(s), labels.shares(factor));
         let rest = sums.rest.get_mut(first..).unwrap_or_default();
-        for (i, (at_label, rest)) in at_label.iter_mut().zip(rest).enumerate() {
+        let known = ln.iter_mut().zip(&of_group.max).zip(shares.iter().zip(&of_group.rest));
+        for ((at_label, to_rest), ((ln, max), (share, rest))) in at_label.iter_mut().zip(rest).zip(known) {
             // loss = ln(sum) - (x[label] - max)
-            ln[i] -= *at_label - of_group.max[i];
-            *at_label = shares[i];
-            *rest = shares[i] / (1.0 + of_group.rest[i]);
+            *ln -= *at_label - *max;
+            *at_label = *share;
+            *to_rest = *share / (1.0 + *rest);
         }
         if !labels.is_plain() {
             labels.weigh(&mut ln);

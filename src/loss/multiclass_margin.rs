@@ -5,7 +5,7 @@ use super::labels::{Labels, check_gradient};
 use super::losses::Losses;
 use crate::error::{Error, Result};
 use crate::kernel::{Sum, map_reduce, total};
-use crate::shape::{check_len, check_rows};
+use crate::shape::{check_len, check_rows, rows};
 use crate::simd::{Level, Simd};
 use crate::{dispatch, simd};
 
@@ -165,7 +165,7 @@ fn hinge_rows(scores: &[f32], hinge: Hinge, mut losses: Losses, mut dscores: Opt
     let Hinge { targets, width, divisor, .. } = hinge;
     let level = simd::level();
     let (columns, mut unseen) = (targets.classes.max(1), [0.0; BLOCK]);
-    for (row, (x, labels)) in scores.chunks(columns).zip(targets.rows.chunks(width.max(1))).enumerate() {
+    for (row, (x, labels)) in rows(scores, columns).zip(rows(targets.rows, width)).enumerate() {
         let labels = listed(labels);
         let mut dx = dscores.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
         // Where lists are long, weights are one.

@@ -9,7 +9,7 @@ use super::losses::Losses;
 use super::pointwise::Pointwise;
 use crate::error::Result;
 use crate::kernel::{map_reduce, total};
-use crate::shape::{check_len, check_rows};
+use crate::shape::{check_len, check_rows, rows};
 use crate::simd::{Level, Simd};
 use crate::{dispatch, simd};
 
@@ -80,7 +80,7 @@ fn logistic_rows(
 ) -> f32 {
     let (level, columns) = (simd::level(), options.classes.max(1));
     let mut unseen = [0.0; BLOCK];
-    for (row, (x, y)) in logits.chunks(columns).zip(targets.chunks(columns)).enumerate() {
+    for (row, (x, y)) in rows(logits, columns).zip(rows(targets, columns)).enumerate() {
         let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
         let sum = logistic_row(level, [x, y], options.weight, dx.as_deref_mut(), factor, &mut unseen);
         losses.add(&[sum / columns as f32]);

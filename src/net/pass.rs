@@ -47,7 +47,7 @@ impl<'s> Scratch<'s> {
 
 /// `split_at_mut` that takes what there is.
 fn cut(xs: &mut [f32], len: usize) -> (&mut [f32], &mut [f32]) {
-    xs.split_at_mut(len.min(xs.len()))
+    xs.split_at_mut_checked(len.min(xs.len())).unwrap_or_default()
 }
 
 /// `xs[start..][..len]`, or what there is of it.

@@ -4,7 +4,7 @@ use super::{Watch, block_len, next_step, power};
 use crate::Health;
 use crate::error::Result;
 use crate::kernel::map;
-use crate::shape::{check_at_least, check_len};
+use crate::shape::{check_at_least, check_len, rows, rows_mut};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
 
@@ -116,12 +116,12 @@ impl Adam {
         check_at_least("state", state, self.state_len(n))?;
         let Some((counter, means)) = state.split_first_mut() else { return Ok(()) };
         let numbers = self.numbers(next_step(counter));
-        let (m, rest) = means.split_at_mut(n.min(means.len()));
-        let (v, rest) = rest.split_at_mut(n.min(rest.len()));
+        let (m, rest) = means.split_at_mut_checked(n).unwrap_or_default();
+        let (v, rest) = rest.split_at_mut_checked(n).unwrap_or_default();
         let (block, mut watch) = (block_len(n, health.is_some()), Watch::default());
-        let mut largest = rest.chunks_mut(block);
-        let means = m.chunks_mut(block).zip(v.chunks_mut(block));
-        for ((params, grads), (m, v)) in params.chunks_mut(block).zip(grads.chunks(block)).zip(means) {
+        let mut largest = rows_mut(rest, block);
+        let means = rows_mut(m, block).zip(rows_mut(v, block));
+        for ((params, grads), (m, v)) in rows_mut(params, block).zip(rows(grads, block)).zip(means) {
             let block = &mut *params;
             if self.amsgrad {
                 let largest = largest.next().unwrap_or_default();

@@ -4,7 +4,7 @@ use super::{Watch, block_len, next_step};
 use crate::Health;
 use crate::error::Result;
 use crate::kernel::map;
-use crate::shape::{check_at_least, check_len};
+use crate::shape::{check_at_least, check_len, rows, rows_mut};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
 
@@ -95,8 +95,8 @@ impl Sgd {
             (first, buffer) = (next_step(counter) == 1, rest);
         }
         let (block, mut watch) = (block_len(n, health.is_some()), Watch::default());
-        let mut buffer = buffer.chunks_mut(block);
-        for (params, grads) in params.chunks_mut(block).zip(grads.chunks(block)) {
+        let mut buffer = rows_mut(buffer, block);
+        for (params, grads) in rows_mut(params, block).zip(rows(grads, block)) {
             let block = &mut *params;
             if has_buffer {
                 let buffer = buffer.next().and_then(|buffer| buffer.get_mut(..block.len())).unwrap_or_default();

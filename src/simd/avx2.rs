@@ -77,6 +77,8 @@ impl Lanes for Avx2 {
     type F32 = __m256;
     type Mask = __m256;
     type Array = [f32; 8];
+    // SAFETY: a register is so many floats.
+    const ZERO: __m256 = unsafe { core::mem::transmute([0.0_f32; 8]) };
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 8]], &[f32]) {
         xs.as_chunks()

@@ -66,6 +66,8 @@ impl Lanes for Avx512 {
     type F32 = __m512;
     type Mask = __mmask16;
     type Array = [f32; 16];
+    // SAFETY: a register is so many floats.
+    const ZERO: __m512 = unsafe { core::mem::transmute([0.0_f32; 16]) };
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 16]], &[f32]) {
         xs.as_chunks()

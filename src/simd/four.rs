@@ -67,6 +67,7 @@ impl<S: Lanes> Lanes for Four<S> {
     type F32 = [S::F32; 4];
     type Mask = [S::Mask; 4];
     type Array = [S::Array; 4];
+    const ZERO: [S::F32; 4] = [S::ZERO; 4];
 
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[S::Array; 4]], &[f32]) {
@@ -78,7 +79,7 @@ impl<S: Lanes> Lanes for Four<S> {
     #[inline(always)]
     fn chunks_mut(xs: &mut [f32]) -> (&mut [[S::Array; 4]], &mut [f32]) {
         let rest = Self::chunks(xs).1.len();
-        let (whole, rest) = xs.split_at_mut(xs.len().saturating_sub(rest));
+        let (whole, rest) = xs.split_at_mut_checked(xs.len().saturating_sub(rest)).unwrap_or_default();
         (S::chunks_mut(whole).0.as_chunks_mut::<4>().0, rest)
     }
     #[inline(always)]

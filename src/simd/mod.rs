@@ -21,10 +21,13 @@
 
 mod four;
 mod level;
+mod lines;
 mod root;
 mod rows;
 mod scalar;
 mod tile;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+mod vfp;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod avx2;
@@ -44,6 +47,7 @@ pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use {avx2::Avx2, avx512::Avx512};
 
+pub(crate) use lines::{Across, Along, Lines, Product, unrolled};
 pub(crate) use root::{root, root_f64};
 pub(crate) use rows::Rows;
 pub(crate) use tile::{Column, Registers, RowOffsets, Steps};
@@ -80,6 +84,9 @@ pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'stati
     type Mask: Copy;
     /// Its memory image.
     type Array: Copy;
+
+    /// 0 in every lane: a constant, of which arrays are made without a loop.
+    const ZERO: Self::F32;
 
     /// `xs` as whole rows of lanes and the rest.
     fn chunks(xs: &[f32]) -> (&[Self::Array], &[f32]);
@@ -158,6 +165,11 @@ pub trait Simd: Lanes {
     /// Runs `f` compiled with this backend's instructions; `f` must be `#[inline(always)]` down to the operations.
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
 
+    /// [`mul_add`](Lanes::mul_add) of single floats.
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        self.to_lanes(self.wide(self.mul_add(self.splat(a), self.splat(b), self.splat(c))))[0]
+    }
     /// Reads the first `min(from.len(), LANES)` lanes; the others are `0`.
     fn load_partial(self, from: &[f32]) -> Self::F32;
     /// *Writes* the first `min(to.len(), LANES)` lanes.

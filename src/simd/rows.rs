@@ -1,6 +1,7 @@
 //! Rows of a product's result: a part of a matrix that can be cut by rows and by columns, so that tiles and threads write
 //! each its own.
 
+use super::lines::unrolled;
 use core::marker::PhantomData;
 
 /// Rows of floats, `stride` apart. What lies between them belongs to somebody else.
@@ -84,6 +85,22 @@ impl<'a> Rows<'a> {
         unsafe { core::slice::from_raw_parts_mut(self.data.wrapping_add(i * self.stride), self.columns) }
     }
 
+    /// `V` floats of `R` rows, from row and column `from` on; `None` where there are not so many.
+    #[inline(always)]
+    pub(crate) fn tile<const R: usize, const V: usize>(&mut self, from: [usize; 2]) -> Option<Tile<'_, R, V>> {
+        let is_within = self.count.checked_sub(from[0])? >= R && self.columns.checked_sub(from[1])? >= V;
+        let part = if is_within { self.cut(from, [R, V]) } else { return None };
+        let (mut rows, mut next) = ([part.data; R], part.data);
+        unrolled::<R>(
+            #[inline(always)]
+            |i| {
+                rows[i] = next;
+                next = next.wrapping_add(part.stride);
+            },
+        );
+        Some(Tile { rows, slice: PhantomData })
+    }
+
     /// `f(place, floats)` for each row, or once for all of them where nothing lies between.
     #[inline(always)]
     pub(crate) fn for_each(mut self, f: impl Fn(usize, &mut [f32])) {
@@ -93,6 +110,30 @@ impl<'a> Rows<'a> {
         }
         for i in 0..self.count {
             f(self.place(i), self.row(i));
+        }
+    }
+}
+
+/// `R x V` floats. Indices that are constants are free to check.
+pub(crate) struct Tile<'a, const R: usize, const V: usize> {
+    rows: [*mut f32; R],
+    slice: PhantomData<&'a mut [f32]>,
+}
+
+impl<const R: usize, const V: usize> Tile<'_, R, V> {
+    /// One of them; 0 where there is none.
+    #[inline(always)]
+    pub(crate) fn get(&self, [i, v]: [usize; 2]) -> f32 {
+        // SAFETY: `Rows::tile` checked that there are so many rows and columns.
+        if i < R && v < V { unsafe { *self.rows[i].add(v) } } else { 0.0 }
+    }
+
+    /// *Writes* one of them.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, [i, v]: [usize; 2], x: f32) {
+        if i < R && v < V {
+            // SAFETY: as in `get`.
+            unsafe { *self.rows[i].add(v) = x }
         }
     }
 }

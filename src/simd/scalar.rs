@@ -62,6 +62,7 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
     type F32 = f32;
     type Mask = bool;
     type Array = [f32; 1];
+    const ZERO: f32 = 0.0;
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 1]], &[f32]) {
         xs.as_chunks()
@@ -204,6 +205,10 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
         f()
     }
     #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        self.mul_add(a, b, c)
+    }
+    #[inline(always)]
     fn load_partial(self, from: &[f32]) -> f32 {
         from.first().copied().unwrap_or(0.0)
     }
@@ -230,8 +235,11 @@ impl<const FUSED: bool> Simd for Scalar<FUSED> {
     #[inline(always)]
     fn fold(self, mut lanes: [f32; VIRTUAL_LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
         for half in [8, 4, 2, 1] {
-            for j in 0..half {
-                lanes[j] = f(lanes[j], lanes[j + half]);
+            // Where this loop is not unrolled, the index of a pair would be checked.
+            if let Some((low, high)) = lanes.split_at_mut_checked(half) {
+                for (a, b) in low.iter_mut().zip(high) {
+                    *a = f(*a, *b);
+                }
             }
         }
         lanes[0]

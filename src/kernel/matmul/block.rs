@@ -13,6 +13,7 @@
 
 use super::pack::{Range, pack_a, pack_b, pack_flat};
 use super::row::row_times;
+use super::single;
 use super::sums::Start;
 use super::tile::{Job, panel};
 use super::{Operand, Product};
@@ -67,8 +68,8 @@ impl Plan {
         // A small product has no time for divisions.
         if rows.saturating_mul(depth) > A_FLOATS {
             // A multiple of a line: what is rounded up to lines then fits, and up to `A_ROWS` rows stay one block.
-            depth = even_part(k, A_FLOATS / min(rows, A_ROWS) / LINE * LINE, LINE);
-            rows = even_part(m, A_FLOATS / depth, 1);
+            depth = even_part::<LINE>(k, A_FLOATS / max(min(rows, A_ROWS), 1) / LINE * LINE);
+            rows = even_part::<1>(m, A_FLOATS / depth);
         }
         let is_large = m.saturating_mul(n).saturating_mul(k) > SMALL;
         let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024)) && !IS_SCALAR;
@@ -119,14 +120,14 @@ const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
-/// `total` in the fewest parts of at most `most`, as equal as multiples of `unit` allow: the length of a part.
-const fn even_part(total: usize, most: usize, unit: usize) -> usize {
+/// `total` in the fewest parts of at most `most`, as equal as multiples of `UNIT` allow: the length of a part, at least 1.
+const fn even_part<const UNIT: usize>(total: usize, most: usize) -> usize {
     if total <= most {
         // A small product has no time for a division.
-        return max(total.next_multiple_of(unit), 1);
+        return max(total.next_multiple_of(UNIT), 1);
     }
     let parts = total.div_ceil(max(most, 1));
-    total.div_ceil(max(parts, 1)).next_multiple_of(unit)
+    max(total.div_ceil(max(parts, 1)).next_multiple_of(UNIT), 1)
 }
 
 /// *Writes* the product to `c`, and then calls `ending` once for each finished stretch of a row of C, while it is in cache: it
@@ -146,6 +147,16 @@ pub(crate) fn multiply<S: Simd>(
     if m == 0 || n == 0 {
         return;
     }
+    if const { S::LANES == 1 } {
+        let shape = c.shape();
+        if let Some(c) = c.part([0, 0], shape) {
+            single::multiply(s, product, c);
+        }
+        return c.for_each(
+            #[inline(always)]
+            |place, c| ending(s, place, c),
+        );
+    }
     if m == 1 && b.0.transposed && !a.transposed {
         row_times(s, a.data.get(..k).unwrap_or_default(), b, start, c.row(0));
         return c.for_each(
@@ -155,8 +166,9 @@ pub(crate) fn multiply<S: Simd>(
     }
     let plan = Plan::new([m, n, k], (a.transposed, a.stride));
     let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
-    let (_, scratch) = scratch.split_at_mut(aligned);
-    let (panels, block) = scratch.split_at_mut(plan.b_len(n, k).min(scratch.len()));
+    let scratch = scratch.get_mut(aligned..).unwrap_or_default();
+    let panels_len = plan.b_len(n, k).min(scratch.len());
+    let (panels, block) = scratch.split_at_mut_checked(panels_len).unwrap_or_default();
 
     let mut depth = 0;
     loop {
@@ -224,7 +236,7 @@ impl Panel<'_> {
         let is_in_place = is_as_stored && is_whole && (is_near || shape[0] <= 2 * S::TILE_ROWS);
         let is_in_place = is_in_place || (S::LANES == 1 && alpha == 1.0 && (is_near || IS_SCALAR));
         let is_flat = is_as_stored && is_near && !is_whole && depths.len * b.stride + registers * S::LANES <= to.len();
-        let part = even_part(depths.len, B_DEPTH, LINE);
+        let part = even_part::<LINE>(depths.len, B_DEPTH);
         let mut depth = 0;
         loop {
             let stretch = depths.part(depth, part);

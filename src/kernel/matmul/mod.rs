@@ -12,6 +12,7 @@
 mod block;
 mod pack;
 mod row;
+mod single;
 mod sums;
 #[cfg(feature = "rayon")]
 mod threads;

@@ -2,6 +2,7 @@
 
 use super::Operand;
 use super::sums::load_row;
+use crate::shape::rows_mut;
 use crate::simd::Simd;
 
 /// *Writes* rows `rows` of A, depths `depths`, as rows `stride` apart.
@@ -32,14 +33,17 @@ pub(super) fn pack_a<S: Simd>(s: S, a: Operand, rows: Range, depths: Range, to: 
 pub(super) fn pack_flat<'a>(from: &[f32], len: usize, to: &'a mut [f32]) -> &'a [f32] {
     let len = len.min(from.len()).min(to.len());
     if let (Some(to), Some(from)) = (to.get_mut(..len), from.get(..len)) {
-        to.copy_from_slice(from);
+        // `copy_from_slice` could panic; this becomes the same memcpy.
+        for (to, x) in to.iter_mut().zip(from) {
+            *to = *x;
+        }
     }
     to
 }
 
 #[inline(always)]
 fn copy_rows(a: Operand, rows: Range, depths: Range, to: &mut [f32], stride: usize) {
-    for (i, to) in to.chunks_mut(stride.max(1)).enumerate().take(rows.len) {
+    for (i, to) in rows_mut(to, stride).enumerate().take(rows.len) {
         for (to, x) in to.iter_mut().zip(a.stored(rows.start + i, depths)) {
             *to = *x;
         }
@@ -166,7 +170,7 @@ fn transpose_part<S: Simd>(
                 *register = s.load_partial(data.get(i * data_stride..).unwrap_or_default());
             }
             s.transpose(&mut block);
-            for (register, to) in block.as_ref().iter().zip(to.chunks_mut(stride.max(1))).take(columns) {
+            for (register, to) in block.as_ref().iter().zip(rows_mut(to, stride)).take(columns) {
                 if let Some(to) = S::chunks_mut(to).0.first_mut() {
                     s.store(*register, to);
                 }

@@ -132,7 +132,8 @@ fn parts<S: Simd>(s: S, shape: Matmul, threads: usize, product: Product, c: Rows
     } else {
         (c.split_columns(first.n), product.skip(0, first.n))
     };
-    let (scratch, other_scratch) = scratch.split_at_mut(first.parts_scratch_len(of_first).min(scratch.len()));
+    let scratch_len = first.parts_scratch_len(of_first).min(scratch.len());
+    let (scratch, other_scratch) = scratch.split_at_mut_checked(scratch_len).unwrap_or_default();
     rayon::join(
         || parts(s, first, of_first, product, c, scratch),
         || parts(s, second, of_second, other, other_c, other_scratch),

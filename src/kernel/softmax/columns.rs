@@ -7,6 +7,7 @@ use super::exponent::Exponent;
 use super::group::{Sums, Then};
 use super::row::add_part;
 use crate::math::{exp, ln_1p};
+use crate::shape::rows_mut;
 use crate::simd::{Four, Lanes, Simd, VIRTUAL_LANES};
 
 /// A register for each column.
@@ -46,7 +47,7 @@ fn store<S: Simd>(s: S, registers: &Columns<S>, out: &mut [f32], columns: usize)
                         |j| part[j],
                     );
                     s.transpose(&mut block);
-                    for (row, &value) in out.chunks_exact_mut(columns).zip(block.as_ref()) {
+                    for (row, &value) in rows_mut(out, columns).zip(block.as_ref()) {
                         s.store_partial(value, row.get_mut(i * S::LANES..).unwrap_or_default());
                     }
                 }
@@ -133,11 +134,10 @@ pub(super) fn each_row<S: Simd>(
         let len = (count - first).min(S::LANES) * columns;
         load_any(s, rows.x().get(first * columns..).unwrap_or_default(), columns, &mut x);
         // What fills the last four columns is never the maximum, and adds 0.
-        let (_, beyond) = x.split_at_mut(columns.min(VIRTUAL_LANES));
-        for x in beyond.iter_mut().take(3) {
+        for x in x.iter_mut().skip(columns).take(3) {
             *x = e.key(s, s.splat(f32::NEG_INFINITY));
         }
-        let (fours, _) = x.as_chunks_mut::<4>().0.split_at_mut(columns.div_ceil(4).min(VIRTUAL_LANES / 4));
+        let fours = x.as_chunks_mut::<4>().0.get_mut(..columns.div_ceil(4)).unwrap_or_default();
         let max = maxima(s, e, fours);
         let shift = match then {
             Then::SumFinite => s.select(s.lt(s.abs(max), s.splat(f32::INFINITY)), max, s.splat(0.0)),

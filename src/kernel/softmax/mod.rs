@@ -18,7 +18,7 @@ pub(crate) use parts::{PartSums, exp_shares};
 
 use super::map::by_blocks;
 use crate::error::{Error, Result};
-use crate::shape::{check_len, check_rows};
+use crate::shape::{check_len, check_rows, rows_mut};
 use crate::simd::Simd;
 use crate::{dispatch, simd};
 
@@ -275,7 +275,7 @@ fn log_sum_exp_of(x: &[f32], out: &mut [f32], options: Softmax) -> Result<()> {
 #[inline(always)]
 fn log_sum_exp_rows<S: Simd>(s: S, e: Exponent, x: &[f32], out: &mut [f32], columns: usize) {
     let count = group_rows(columns);
-    for (i, out) in out.chunks_mut(count).enumerate() {
+    for (i, out) in rows_mut(out, count).enumerate() {
         let x = x.get(i * count * columns..).unwrap_or_default();
         let mut sums = Sums::NONE;
         each_row(s, e, Rows::In(x), (out.len(), columns), Then::SumFinite, Some(&mut sums));

@@ -9,6 +9,7 @@ use super::group::{GROUP, Sums, Then, each_row, group_rows};
 use super::row::{exp_row, scale};
 use crate::kernel::map::map;
 use crate::math::exp;
+use crate::shape::{rows, rows_mut};
 use crate::simd::Simd;
 
 /// What is known of each row so far: as in [`Sums`], for any number of rows.
@@ -29,8 +30,8 @@ impl<'a> PartSums<'a> {
     #[inline(never)]
     pub(crate) fn add<S: Simd>(&mut self, s: S, part: &[f32], columns: usize) {
         let count = group_rows(columns);
-        let state = self.max.chunks_mut(count).zip(self.rest.chunks_mut(count));
-        for ((max, rest), x) in state.zip(part.chunks(count.saturating_mul(columns).max(1))) {
+        let state = rows_mut(self.max, count).zip(rows_mut(self.rest, count));
+        for ((max, rest), x) in state.zip(rows(part, count.saturating_mul(columns))) {
             let mut sums = Sums::NONE;
             each_row(s, Exponent::PLAIN, Rows::In(x), (max.len(), columns), Then::SumFinite, Some(&mut sums));
             s.vectorize(
@@ -56,8 +57,8 @@ impl<'a> PartSums<'a> {
 #[inline(always)]
 fn merge<S: Simd>(s: S, max: &mut [f32], rest: &mut [f32], next: &Sums) {
     let len = max.len().min(GROUP);
-    let (next_max, _) = next.max.split_at(len);
-    let (next_rest, _) = next.rest.split_at(len);
+    let next_max = next.max.get(..len).unwrap_or_default();
+    let next_rest = next.rest.get(..len).unwrap_or_default();
     map(
         s,
         [max, rest],
@@ -78,7 +79,7 @@ fn merge<S: Simd>(s: S, max: &mut [f32], rest: &mut [f32], next: &Sums) {
 /// `x = e^(x - max) * share` for columns of rows, each with its own maximum and share. *Writes* `x`.
 #[inline(never)]
 pub(crate) fn exp_shares<S: Simd>(s: S, x: &mut [f32], columns: usize, max: &[f32], shares: &[f32]) {
-    for ((x, max), share) in x.chunks_mut(columns.max(1)).zip(max).zip(shares) {
+    for ((x, max), share) in rows_mut(x, columns).zip(max).zip(shares) {
         exp_row(s, Exponent::PLAIN, Rows::InPlace(&mut *x), *max);
         scale(s, x, *share);
     }

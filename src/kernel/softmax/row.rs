@@ -166,7 +166,9 @@ fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
             }
             for (i, &y) in s.registers(&y).iter().enumerate() {
                 let j = i % (VIRTUAL_LANES / S::LANES);
-                [ones.as_mut()[j], others.as_mut()[j]] = add_part(s, y, [ones.as_ref()[j], others.as_ref()[j]]);
+                if let (Some(ones), Some(others)) = (ones.as_mut().get_mut(j), others.as_mut().get_mut(j)) {
+                    [*ones, *others] = add_part(s, y, [*ones, *others]);
+                }
             }
         }
         outs = outs.map(|out| S::Long::chunks_mut(out).1);

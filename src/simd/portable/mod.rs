@@ -92,6 +92,8 @@ impl<const FUSED: bool> Lanes for Portable<FUSED> {
     type F32 = F32;
     type Mask = Mask;
     type Array = [f32; 4];
+    // SAFETY: a register is so many floats.
+    const ZERO: F32 = unsafe { core::mem::transmute([0.0_f32; 4]) };
     #[inline(always)]
     fn chunks(xs: &[f32]) -> (&[[f32; 4]], &[f32]) {
         xs.as_chunks()

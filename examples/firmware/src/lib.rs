@@ -1,0 +1,7 @@
+//! What the programs of this package share. See `main.rs` for what they do, and `docs/microcontroller.md`.
+
+#![cfg_attr(target_os = "none", no_std)]
+
+#[cfg(target_os = "none")]
+pub mod rt;
+pub mod training;

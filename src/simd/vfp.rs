@@ -1,0 +1,126 @@
+//! Products of rows for Arm's scalar FPU: loops in which one instruction loads a stretch of a row. A compiler does not find
+//! them, as it would have to give neighbouring registers to neighbouring floats.
+//!
+//! They multiply, then add. `vmla` rounds twice too, and is one instruction, but takes three cycles on a Cortex-M4, where these
+//! two take two. Two sums take turns, as an addition waits for the one before.
+
+use core::arch::asm;
+
+/// `sums[i][v] += a[i] . b[v]` over as many of the next `left` floats of each as a loop here takes; moves `a` and `b` on behind
+/// them and answers how many they were.
+///
+/// # Safety
+/// - each of `a` and of `b` points to `left` floats.
+#[inline(always)]
+pub(super) unsafe fn begin(left: usize, a: &mut [*const f32], b: &mut [*const f32], sums: &mut [f32]) -> usize {
+    if let (1.., [a], Ok(b), Ok(sums)) = (left / 4, &mut *a, b.try_into(), sums.try_into()) {
+        // SAFETY: the caller's promise.
+        unsafe { one_by_eight(left / 4, a, b, sums) }
+        return left / 4 * 4;
+    }
+    if let (1.., Ok(a), Ok(b), Ok(sums)) = (left / 2, a.try_into(), b.try_into(), sums.try_into()) {
+        // SAFETY: the caller's promise.
+        unsafe { four_by_four(left / 2, a, b, sums) }
+        return left / 2 * 2;
+    }
+    0
+}
+
+/// Four products for each of two sums.
+macro_rules! four_for_two_sums {
+    ($b:literal, $c:literal, $x:literal, $y:literal) => {
+        concat!(
+            "vldmia {", $b, "}!, {{s12-s15}}\n vldmia {", $c, "}!, {{s16-s19}}\n",
+            "vmul.f32 s12, s12, s8\n vmul.f32 s16, s16, s8\n vmul.f32 s13, s13, s9\n vmul.f32 s17, s17, s9\n",
+            "vmul.f32 s14, s14, s10\n vmul.f32 s18, s18, s10\n vmul.f32 s15, s15, s11\n vmul.f32 s19, s19, s11\n",
+            "vadd.f32 ", $x, ", ", $x, ", s12\n vadd.f32 ", $y, ", ", $y, ", s16\n",
+            "vadd.f32 ", $x, ", ", $x, ", s13\n vadd.f32 ", $y, ", ", $y, ", s17\n",
+            "vadd.f32 ", $x, ", ", $x, ", s14\n vadd.f32 ", $y, ", ", $y, ", s18\n",
+            "vadd.f32 ", $x, ", ", $x, ", s15\n vadd.f32 ", $y, ", ", $y, ", s19\n",
+        )
+    };
+}
+
+/// `sums[v] += a . b[v]` over four floats of each at a time, in order; moves `a` and `b` on behind the last.
+///
+/// # Safety
+/// - `fours` is not 0;
+/// - `a` and each of `b` point to so many times four floats.
+#[inline(always)]
+unsafe fn one_by_eight(fours: usize, a: &mut *const f32, b: &mut [*const f32; 8], sums: &mut [f32; 8]) {
+    // SAFETY: it reads what the caller promises, and reads and writes the sums.
+    unsafe {
+        asm!(
+            "vldmia {sums}, {{s0-s7}}",
+            "2: vldmia {a}!, {{s8-s11}}",
+            four_for_two_sums!("b0", "b1", "s0", "s1"),
+            four_for_two_sums!("b2", "b3", "s2", "s3"),
+            four_for_two_sums!("b4", "b5", "s4", "s5"),
+            four_for_two_sums!("b6", "b7", "s6", "s7"),
+            "subs {fours}, {fours}, #1",
+            "bne 2b",
+            "vstmia {sums}, {{s0-s7}}",
+            fours = inout(reg) fours => _, a = inout(reg) *a, sums = in(reg) sums.as_mut_ptr(),
+            b0 = inout(reg) b[0], b1 = inout(reg) b[1], b2 = inout(reg) b[2], b3 = inout(reg) b[3],
+            b4 = inout(reg) b[4], b5 = inout(reg) b[5], b6 = inout(reg) b[6], b7 = inout(reg) b[7],
+            out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+            out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+            out("s16") _, out("s17") _, out("s18") _, out("s19") _,
+            options(nostack)
+        );
+    }
+}
+
+/// Two products for each of a row's four sums.
+macro_rules! two_for_four_sums {
+    ($a:literal, $w:literal, $x:literal, $y:literal, $z:literal) => {
+        concat!(
+            "vldmia {", $a, "}!, {{s24-s25}}\n",
+            "vmul.f32 s26, s24, s16\n vmul.f32 s27, s24, s18\n vmul.f32 s28, s24, s20\n vmul.f32 s29, s24, s22\n",
+            "vadd.f32 ", $w, ", ", $w, ", s26\n vadd.f32 ", $x, ", ", $x, ", s27\n",
+            "vadd.f32 ", $y, ", ", $y, ", s28\n vadd.f32 ", $z, ", ", $z, ", s29\n",
+            "vmul.f32 s26, s25, s17\n vmul.f32 s27, s25, s19\n vmul.f32 s28, s25, s21\n vmul.f32 s29, s25, s23\n",
+            "vadd.f32 ", $w, ", ", $w, ", s26\n vadd.f32 ", $x, ", ", $x, ", s27\n",
+            "vadd.f32 ", $y, ", ", $y, ", s28\n vadd.f32 ", $z, ", ", $z, ", s29\n",
+        )
+    };
+}
+
+/// `sums[4 i + v] += a[i] . b[v]` over two floats of each at a time, in order; moves `a` and `b` on behind the last.
+///
+/// # Safety
+/// - `twos` is not 0;
+/// - each of `a` and of `b` points to so many times two floats.
+#[inline(always)]
+unsafe fn four_by_four(
+    twos: usize,
+    a: &mut [*const f32; 4],
+    b: &mut [*const f32; 4],
+    sums: &mut [f32; 16],
+) {
+    // SAFETY: it reads what the caller promises, and reads and writes the sums.
+    unsafe {
+        asm!(
+            "vldmia {sums}, {{s0-s15}}",
+            "2: vldmia {b0}!, {{s16-s17}}",
+            "vldmia {b1}!, {{s18-s19}}",
+            "vldmia {b2}!, {{s20-s21}}",
+            "vldmia {b3}!, {{s22-s23}}",
+            two_for_four_sums!("a0", "s0", "s1", "s2", "s3"),
+            two_for_four_sums!("a1", "s4", "s5", "s6", "s7"),
+            two_for_four_sums!("a2", "s8", "s9", "s10", "s11"),
+            two_for_four_sums!("a3", "s12", "s13", "s14", "s15"),
+            "subs {twos}, {twos}, #1",
+            "bne 2b",
+            "vstmia {sums}, {{s0-s15}}",
+            twos = inout(reg) twos => _, sums = in(reg) sums.as_mut_ptr(),
+            a0 = inout(reg) a[0], a1 = inout(reg) a[1], a2 = inout(reg) a[2], a3 = inout(reg) a[3],
+            b0 = inout(reg) b[0], b1 = inout(reg) b[1], b2 = inout(reg) b[2], b3 = inout(reg) b[3],
+            out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+            out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+            out("s16") _, out("s17") _, out("s18") _, out("s19") _, out("s20") _, out("s21") _, out("s22") _,
+            out("s23") _, out("s24") _, out("s25") _, out("s26") _, out("s27") _, out("s28") _, out("s29") _,
+            options(nostack)
+        );
+    }
+}

@@ -1,0 +1,26 @@
+use crate::probe;
+use crate::tape::AnyRng;
+
+probe!(activation::Activation::celu);
+probe!(activation::Activation::elu);
+probe!(activation::Activation::hardshrink);
+probe!(activation::Activation::hardtanh);
+probe!(activation::Activation::leaky_relu);
+probe!(activation::Activation::needs_input);
+probe!(activation::Activation::softplus);
+probe!(activation::Activation::softshrink);
+probe!(activation::backward);
+probe!(activation::backward_in_place);
+probe!(activation::forward);
+probe!(activation::forward_in_place);
+probe!(activation::glu::backward);
+probe!(activation::glu::backward_in_place);
+probe!(activation::glu::forward);
+probe!(activation::prelu::backward);
+probe!(activation::prelu::forward);
+probe!(activation::rrelu::Rrelu::evaluation);
+probe!(activation::rrelu::Rrelu::new);
+probe!(activation::rrelu::backward);
+probe!(activation::rrelu::backward_in_place);
+probe!(activation::rrelu::forward as fn(_, _, _, _, &mut AnyRng) -> _);
+probe!(activation::rrelu::forward_in_place as fn(_, _, _, &mut AnyRng) -> _);

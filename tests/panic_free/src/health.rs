@@ -1,0 +1,3 @@
+use crate::probe;
+
+probe!(Health::is_good);

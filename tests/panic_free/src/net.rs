@@ -1,0 +1,25 @@
+use crate::probe;
+use crate::tape::AnyRng;
+
+probe!(net::Layer::activation);
+probe!(net::Layer::dense);
+probe!(net::Layer::gelu);
+probe!(net::Layer::leaky_relu);
+probe!(net::Layer::relu);
+probe!(net::Layer::sigmoid);
+probe!(net::Layer::silu);
+probe!(net::Layer::tanh);
+probe!(net::Sequential::backward);
+probe!(net::Sequential::forward);
+probe!(net::Sequential::forward_scratch_len);
+probe!(net::Sequential::forward_train);
+probe!(net::Sequential::init as fn(_, _, &mut AnyRng) -> _);
+probe!(net::Sequential::init_with as fn(_, _, _, &mut AnyRng) -> _);
+probe!(net::Sequential::input_len);
+probe!(net::Sequential::layers);
+probe!(net::Sequential::loss_and_grad);
+probe!(net::Sequential::new);
+probe!(net::Sequential::output);
+probe!(net::Sequential::output_len);
+probe!(net::Sequential::param_len);
+probe!(net::Sequential::train_scratch_len);
