@@ -214,7 +214,7 @@ impl<'a> Sequential<'a> {
         check_len("params", params, self.param_len(), 1)?;
         let mut rest = params;
         for (i, layer) in self.layers.iter().enumerate() {
-            let (own, others) = rest.split_at_mut_checked(layer.param_len()).unwrap_or_default();
+            let (own, others) = rest.split_at_mut_checked(layer.extent().params).unwrap_or_default();
             let law = if let Layer::Dense(_) = layer { law(i, layer) } else { Init::default() };
             layer.init(law, own, rng)?;
             rest = others;
@@ -234,7 +234,7 @@ impl<'a> Sequential<'a> {
         check_len("buffers", buffers, self.buffer_len(), 1)?;
         let mut rest = buffers;
         for layer in self.layers {
-            let (own, others) = rest.split_at_mut_checked(layer.buffer_len()).unwrap_or_default();
+            let (own, others) = rest.split_at_mut_checked(layer.extent().buffers).unwrap_or_default();
             layer.init_buffers(own, seed)?;
             rest = others;
         }
