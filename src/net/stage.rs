@@ -1,146 +1,111 @@
-//! Stages: a layer and the activation fused into it, with their places in the flat buffers; and all lengths.
+//! Stages: a layer and the activation fused into it, with their places in the flat slices; and all lengths.
 
+use super::layer::Extent;
 use super::{Layer, Sequential};
 use crate::activation::Activation;
 use core::ops::Range;
 
 /// One step of a pass. An activation with nothing to be fused into becomes a stage of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stage {
+pub(super) struct Stage<'a> {
     pub index: usize,
     /// The number of its first layer.
     pub layer: usize,
     /// What comes before the activation, never one itself.
-    pub op: Option<Layer>,
+    pub op: Option<&'a Layer>,
     pub activation: Option<Activation>,
-    pub outputs: usize,
-    /// Where its parameters begin.
-    pub params: usize,
-    /// Where its buffers begin.
-    pub buffers: usize,
-    /// The widths of the stages before it: where its outputs begin, for a batch of one.
-    pub before: usize,
-    /// The widths of those before it that keep what their activation takes: where that of this one begins.
-    pub kept_before: usize,
-    /// What norms before it save, for each row and once: where that of this one begins.
-    pub moments_before: [usize; 2],
+    /// The lengths of what it has in the flat slices.
+    pub own: Extent,
+    /// Where that begins.
+    pub start: Extent,
 }
 
-impl Stage {
-    /// What would come before the first layer.
-    const START: Self = Self {
-        index: 0,
-        layer: 0,
-        op: None,
-        activation: None,
-        outputs: 0,
-        params: 0,
-        buffers: 0,
-        before: 0,
-        kept_before: 0,
-        moments_before: [0; 2],
-    };
-
-    /// Floats for each row of what the activation takes, where its derivative needs that and it is nowhere else: a
-    /// stage that is an activation alone finds it in the output before.
-    pub(super) const fn kept(self) -> usize {
-        match self.activation {
-            Some(activation) if self.op.is_some() && activation.needs_input() => self.outputs,
+impl<'a> Stage<'a> {
+    /// The stage of these layers, which takes rows of `inputs`.
+    const fn new(op: Option<&'a Layer>, activation: Option<Activation>, inputs: usize) -> Self {
+        let (own, outputs) = match op {
+            Some(op) => (op.extent(), op.outputs_of(inputs)),
+            None => (Extent::NONE, inputs),
+        };
+        // A stage that is an activation alone finds what that takes in the output before.
+        let kept = match activation {
+            Some(activation) if op.is_some() && activation.needs_input() => outputs,
             _ => 0,
-        }
+        };
+        Self { index: 0, layer: 0, op, activation, own: Extent { outputs, kept, ..own }, start: Extent::NONE }
+    }
+
+    const fn layers(&self) -> usize {
+        self.op.is_some() as usize + self.activation.is_some() as usize
     }
 
     /// The number of its last layer.
     pub(super) const fn last_layer(&self) -> usize {
-        if self.op.is_some() && self.activation.is_some() { self.layer + 1 } else { self.layer }
+        self.layer + self.layers() - 1
     }
 
-    pub(super) const fn param_len(&self) -> usize {
-        match &self.op {
-            Some(op) => op.param_len(),
-            None => 0,
-        }
-    }
-
-    pub(super) const fn buffer_len(&self) -> usize {
-        match &self.op {
-            Some(op) => op.buffer_len(),
-            None => 0,
-        }
-    }
-
-    pub(super) const fn moments(&self) -> [usize; 2] {
-        match &self.op {
-            Some(op) => op.moments(),
-            None => [0; 2],
-        }
-    }
-
-    /// Where its moments begin for a batch, and how many there are.
-    pub(super) const fn moments_at(&self, batch: usize) -> [usize; 2] {
-        let ([rows, once], [own_rows, own_once]) = (self.moments_before, self.moments());
-        [batch * rows + once, batch * own_rows + own_once]
+    /// The place and the length of its moments for a batch.
+    pub(super) const fn moments(&self, batch: usize) -> [usize; 2] {
+        [self.start.moments_of(batch), self.own.moments_of(batch)]
     }
 }
 
 /// What a walk over all stages finds: made once with the net, so that no call to a small one spends its time on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Totals {
-    /// The stage that would follow the last one.
-    end: Stage,
+    stages: usize,
+    /// Of all layers together.
+    all: Extent,
+    /// Width of the last stage.
+    outputs: usize,
     /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
     pub widest: [usize; 2],
-    /// The first stage that learns, or the number of stages where none does.
+    /// The first stage that learns, or the largest number where none does.
     pub first_learning: usize,
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
 #[derive(Clone, Debug)]
 pub(super) struct Stages<'a> {
-    layers: &'a [Layer],
-    next: Stage,
+    rest: &'a [Layer],
+    index: usize,
+    layer: usize,
+    inputs: usize,
+    start: Extent,
 }
 
 impl<'a> Stages<'a> {
     const fn new(layers: &'a [Layer]) -> Self {
-        Stages { layers, next: Stage::START }
+        Stages { rest: layers, index: 0, layer: 0, inputs: 0, start: Extent::NONE }
     }
 
-    const fn step(&mut self) -> Option<Stage> {
-        let (op, rest) = match self.layers {
-            [Layer::Activation(_), ..] => (None, self.layers),
-            [op, rest @ ..] => (Some(*op), rest),
+    const fn step(&mut self) -> Option<Stage<'a>> {
+        let (op, rest) = match self.rest {
+            [Layer::Activation(_), ..] => (None, self.rest),
+            [op, rest @ ..] => (Some(op), rest),
             [] => return None,
         };
         let (activation, rest) = match rest {
             [Layer::Activation(activation), rest @ ..] => (Some(*activation), rest),
             _ => (None, rest),
         };
-        let outputs = match op {
-            Some(op) => op.outputs_of(self.next.outputs),
-            None => self.next.outputs,
+        let (index, layer, start) = (self.index, self.layer, self.start);
+        let stage = Stage { index, layer, start, ..Stage::new(op, activation, self.inputs) };
+        *self = Self {
+            rest,
+            index: index + 1,
+            layer: layer + stage.layers(),
+            inputs: stage.own.outputs,
+            start: start.after(stage.own),
         };
-        let stage = Stage { op, activation, outputs, ..self.next };
-        let ([rows, once], [more_rows, more_once]) = (stage.moments_before, stage.moments());
-        self.next = Stage {
-            index: stage.index + 1,
-            layer: stage.layer + self.layers.len() - rest.len(),
-            params: stage.params.saturating_add(stage.param_len()),
-            buffers: stage.buffers.saturating_add(stage.buffer_len()),
-            before: stage.before.saturating_add(outputs),
-            kept_before: stage.kept_before.saturating_add(stage.kept()),
-            moments_before: [rows.saturating_add(more_rows), once.saturating_add(more_once)],
-            ..stage
-        };
-        self.layers = rest;
         Some(stage)
     }
 }
 
-impl Iterator for Stages<'_> {
-    type Item = Stage;
+impl<'a> Iterator for Stages<'a> {
+    type Item = Stage<'a>;
     #[inline]
-    fn next(&mut self) -> Option<Stage> {
+    fn next(&mut self) -> Option<Stage<'a>> {
         self.step()
     }
 }
@@ -155,12 +120,12 @@ impl Totals {
         let (mut widest, mut first_learning) = ([0; 2], usize::MAX);
         while let Some(stage) = stages.step() {
             let widest = &mut widest[stage.index % 2];
-            *widest = max(*widest, stage.outputs);
-            if first_learning == usize::MAX && stage.param_len() > 0 && !is_within(stage.layer, frozen) {
+            *widest = max(*widest, stage.own.outputs);
+            if first_learning == usize::MAX && stage.own.params > 0 && !is_within(stage.layer, frozen) {
                 first_learning = stage.index;
             }
         }
-        Self { end: stages.next, widest, first_learning }
+        Self { stages: stages.index, all: stages.start, outputs: stages.inputs, widest, first_learning }
     }
 }
 
@@ -181,35 +146,10 @@ impl<'a> Sequential<'a> {
     }
 
     /// The stages from the last to the first.
-    pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage> {
-        core::iter::successors(self.stage_before(self.totals.end), |stage| self.stage_before(*stage))
-    }
-
-    /// The stage before: layers pair up from behind as they do from the front.
-    fn stage_before(&self, stage: Stage) -> Option<Stage> {
-        let all = self.layers.get(..stage.layer)?;
-        let (activation, rest) = match all {
-            [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
-            _ => (None, all),
-        };
-        let (op, rest) = match rest {
-            [.., Layer::Activation(_)] | [] => (None, rest),
-            [rest @ .., op] => (Some(*op), rest),
-        };
-        let outputs = match op.and_then(|op| op.outputs()) {
-            Some(outputs) => outputs,
-            None => rest.iter().rev().find_map(Layer::outputs)?,
-        };
-        let before = Stage { index: stage.index.checked_sub(1)?, layer: rest.len(), op, activation, outputs, ..stage };
-        let ([rows, once], [less_rows, less_once]) = (stage.moments_before, before.moments());
-        Some(Stage {
-            params: stage.params.saturating_sub(before.param_len()),
-            buffers: stage.buffers.saturating_sub(before.buffer_len()),
-            before: stage.before.saturating_sub(outputs),
-            kept_before: stage.kept_before.saturating_sub(before.kept()),
-            moments_before: [rows.saturating_sub(less_rows), once.saturating_sub(less_once)],
-            ..before
-        })
+    pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage<'a>> + use<'a> {
+        let (layers, totals) = (self.layers, self.totals);
+        let last = stage_before(layers, layers.len(), totals.stages, totals.all);
+        core::iter::successors(last, |stage| stage_before(layers, stage.layer, stage.index, stage.start))
     }
 
     /// Width of a row of the input.
@@ -227,46 +167,35 @@ impl<'a> Sequential<'a> {
     /// Width of a row of the output.
     #[must_use]
     pub const fn output_len(&self) -> usize {
-        self.totals.end.outputs
+        self.totals.outputs
     }
 
     /// Number of parameters, and of gradients.
     #[must_use]
     pub const fn param_len(&self) -> usize {
-        self.totals.end.params
+        self.totals.all.params
     }
 
     /// Floats of what layers keep from step to step without learning it, which is what PyTorch calls buffers; 0 for most
     /// nets.
     #[must_use]
     pub const fn buffer_len(&self) -> usize {
-        self.totals.end.buffers
+        self.totals.all.buffers
     }
 
-    /// Widths of all stages' outputs together.
-    pub(super) const fn outputs_len(&self) -> usize {
-        self.totals.end.before
-    }
-
-    /// Widths of what is kept for the activations.
-    pub(super) const fn kept_len(&self) -> usize {
-        self.totals.end.kept_before
+    /// The lengths of all flat slices.
+    pub(super) const fn all(&self) -> &Extent {
+        &self.totals.all
     }
 
     pub(super) const fn stage_count(&self) -> usize {
-        self.totals.end.index
-    }
-
-    /// Floats of what norms save of `batch` rows.
-    pub(super) const fn moments_len(&self, batch: usize) -> usize {
-        let [rows, once] = self.totals.end.moments_before;
-        batch.saturating_mul(rows).saturating_add(once)
+        self.totals.stages
     }
 
     /// Floats of what a training pass keeps of `batch` rows for the way back.
     pub(super) const fn activations_len(&self, batch: usize) -> usize {
-        let rows = batch.saturating_mul(self.outputs_len().saturating_add(self.kept_len()));
-        rows.saturating_add(self.moments_len(batch))
+        let all = self.all();
+        batch.saturating_mul(all.outputs.saturating_add(all.kept)).saturating_add(all.moments_of(batch))
     }
 
     /// Floats of scratch that a forward pass in inference needs for `batch` rows.
@@ -295,6 +224,27 @@ impl<'a> Sequential<'a> {
         let gradients = batch.saturating_mul(even.saturating_add(odd));
         products.saturating_add(self.activations_len(batch)).saturating_add(gradients)
     }
+}
+
+/// The stage that ends before layer `end`, stage `index` and these places: layers pair up from behind as they do from the
+/// front.
+fn stage_before<'a>(layers: &'a [Layer], end: usize, index: usize, start: Extent) -> Option<Stage<'a>> {
+    let all = layers.get(..end)?;
+    let (activation, rest) = match all {
+        [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
+        _ => (None, all),
+    };
+    let (op, rest) = match rest {
+        [.., Layer::Activation(_)] | [] => (None, rest),
+        [rest @ .., op] => (Some(op), rest),
+    };
+    // A layer that has no width of its own has that of one before it.
+    let width = match op.and_then(Layer::outputs) {
+        Some(outputs) => outputs,
+        None => rest.iter().rev().find_map(Layer::outputs)?,
+    };
+    let stage = Stage::new(op, activation, width);
+    Some(Stage { index: index.checked_sub(1)?, layer: rest.len(), start: start.before(stage.own), ..stage })
 }
 
 #[cfg(test)]
