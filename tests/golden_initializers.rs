@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Case, golden, golden_errors, run};
+use flatgrad::dense::{Dense, forward};
 use flatgrad::init::{self, FanMode, Fans, Init, Law, Nonlinearity};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -223,5 +224,57 @@ fn what_pytorch_refuses() {
             other => panic!("no law {other}"),
         };
         assert!(refused && w.iter().all(|x| *x == 7.0), "{}", case.name());
+    }
+}
+
+/// The numbers of the documents that the project is built from.
+#[test]
+fn seed_documents() {
+    const UNIFORM: [&str; 2] = ["xavier_uniform", "kaiming_uniform"];
+    const OURS: [&str; 4] = ["calculate_gain", "constant", "xavier_normal", "kaiming_normal"];
+    let wanted = |case: &Case| UNIFORM.contains(&case.function()) || OURS.contains(&case.function());
+    run(&golden("seed_documents", 9, wanted), |case| match case.function() {
+        "calculate_gain" => {
+            let gain = init::calculate_gain(nonlinearity(case.text("nonlinearity"), case.number("param")));
+            case.check("out", &[gain]);
+        }
+        "constant" => {
+            let mut w = vec![7.0; shape(case).into_iter().product()];
+            init::constant(&mut w, case.number("val").expect("a value") as f32);
+            case.check("out", &w);
+        }
+        law => {
+            let mut rng = rng();
+            let xs = draws(shape(case).into_iter().product(), |w| fill(case, w, &mut rng));
+            if UNIFORM.contains(&law) {
+                check_bounds(case, &xs, "low", "high");
+            } else {
+                check_moments(case, &xs);
+            }
+        }
+    });
+}
+
+/// Layers of 256 without activation: the deviation of a signal grows sixteenfold in each with weights of deviation 1, and stays
+/// with 1/16.
+#[test]
+fn signals_grow_as_in_the_documents() {
+    const N: usize = 256;
+    let ratio = golden("seed_documents", 1, |case| case.function() == "forward_std_ratio")[0].expected("out")[0];
+    let mut rng = rng();
+    const LAYER: Dense = Dense { inputs: N, outputs: N };
+    let (mut x, mut y, mut params) = (vec![0.0; 16 * N], vec![0.0; 16 * N], vec![0.0; LAYER.param_len()]);
+    let mut scratch = vec![0.0; LAYER.forward_scratch_len(16)];
+    let spread = |x: &[f32]| (x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64).sqrt();
+    for (std, factor) in [(1.0, ratio), (1.0 / 16.0, 1.0)] {
+        init::normal(&mut x, 0.0, 1.0, &mut rng);
+        for layer in 0..10 {
+            init::normal(&mut params[..N * N], 0.0, std, &mut rng);
+            forward(LAYER, &params, &x, &mut y, &mut scratch).expect("it fits");
+            let growth = spread(&y) / spread(&x) / factor;
+            // 4096 sums: a standard error of about 1.2 %.
+            assert!((growth - 1.0).abs() < 0.07, "layer {layer}: {growth}");
+            std::mem::swap(&mut x, &mut y);
+        }
     }
 }
