@@ -2,8 +2,10 @@
 mod tape;
 
 mod activation;
+mod checkpoint;
 mod data;
 mod dense;
+mod dropout;
 mod health;
 mod init;
 mod kernel;
@@ -11,7 +13,9 @@ mod loss;
 mod math;
 mod metrics;
 mod net;
+mod norm;
 mod optim;
+mod schedule;
 mod simd;
 mod softmax;
 

@@ -70,9 +70,11 @@ call!(A B C D E G H I J K);
 macro_rules! probe {
     ($($name:ident)::+) => { $crate::probe!($($name)::+ = flatgrad::$($name)::+); };
     ($($name:ident)::+ as $type:ty) => { $crate::probe!($($name)::+ = flatgrad::$($name)::+ as $type); };
-    ($($name:ident)::+ = $f:expr) => {
+    ($($name:ident)::+ = $f:expr) => { $crate::probe!(@"", $($name)::+, $f); };
+    ($($name:ident)::+ / $which:ident = $f:expr) => { $crate::probe!(@concat!("/", stringify!($which)), $($name)::+, $f); };
+    (@$which:expr, $($name:ident)::+, $f:expr) => {
         const _: () = {
-            #[unsafe(export_name = concat!("probe", $("::", stringify!($name)),+))]
+            #[unsafe(export_name = concat!("probe", $("::", stringify!($name)),+, $which))]
             extern "C" fn probe(tape: $crate::tape::Tape) {
                 $crate::tape::Call::call($f, tape);
             }
