@@ -2,10 +2,10 @@
 //!
 //! A slice is read in four quarters at once: a sum of one register after the other would wait for each addition.
 
-use super::reduce::{map_reduce, total};
-use crate::dispatch;
+use super::reduce::{Sum, map_reduce, total};
 use crate::health::Health;
 use crate::simd::{LONGEST, Level, Simd};
+use crate::{dispatch, simd};
 
 /// The length of a block: enough to make a call for each of no account, and little on a microcontroller's stack.
 pub(crate) const BLOCK: usize = 256;
@@ -20,6 +20,57 @@ pub(crate) fn block_sum<S: Simd>(s: S, x: &[f32; BLOCK]) -> f32 {
         [s.wide(s.splat(0.0))],
         #[inline(always)]
         |[], [a, b, c, d], [sum]| ([], [s.add(sum, s.add(s.add(a, b), s.add(c, d)))]),
+    );
+    total(s, sum)
+}
+
+/// What of a number is added.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Size {
+    Abs,
+    Square,
+}
+
+impl Size {
+    #[inline(always)]
+    fn of<S: Simd>(self, s: S, x: S::F32) -> S::F32 {
+        if self == Self::Abs { s.abs(x) } else { s.mul(x, x) }
+    }
+}
+
+/// The sum of the sizes of all numbers of `x`, whatever its length.
+#[inline(never)]
+pub(crate) fn size_sum(x: &[f32], size: Size) -> Sum {
+    /// Long enough that its calls cost nothing, short enough that rounding in a lane costs no digits.
+    const STRETCH: usize = 16 * BLOCK;
+    let mut sum = Sum::default();
+    for x in x.chunks(STRETCH) {
+        sum.add(dispatch!(simd::level(), s => short_size_sum(s, x, size)));
+    }
+    sum
+}
+
+#[inline(always)]
+fn short_size_sum<S: Simd>(s: S, x: &[f32], size: Size) -> f32 {
+    let (whole, rest) = quarters(x);
+    let zero = s.wide(s.splat(0.0));
+    let [sum] = map_reduce(
+        s,
+        [],
+        whole,
+        [zero],
+        #[inline(always)]
+        |[], [a, b, c, d], [sum]| {
+            ([], [s.add(sum, s.add(s.add(size.of(s, a), size.of(s, b)), s.add(size.of(s, c), size.of(s, d))))])
+        },
+    );
+    let [sum] = map_reduce(
+        s,
+        [],
+        [rest],
+        [sum],
+        #[inline(always)]
+        |[], [x], [sum]| ([], [s.add(sum, size.of(s, x))]),
     );
     total(s, sum)
 }
