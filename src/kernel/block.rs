@@ -24,45 +24,65 @@ pub(crate) fn block_sum<S: Simd>(s: S, x: &[f32; BLOCK]) -> f32 {
     total(s, sum)
 }
 
-/// What of a number is added.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Size {
-    Abs,
-    Square,
-}
+/// Long enough that its calls cost nothing, short enough that rounding in a lane costs no digits.
+const STRETCH: usize = 16 * BLOCK;
 
-impl Size {
-    #[inline(always)]
-    fn of<S: Simd>(self, s: S, x: S::F32) -> S::F32 {
-        if self == Self::Abs { s.abs(x) } else { s.mul(x, x) }
-    }
-}
-
-/// The sum of the sizes of all numbers of `x`, whatever its length.
+/// The sum of `x[i] * y[i]`, of slices of equal length, whatever it is.
 #[inline(never)]
-pub(crate) fn size_sum(x: &[f32], size: Size) -> Sum {
-    /// Long enough that its calls cost nothing, short enough that rounding in a lane costs no digits.
-    const STRETCH: usize = 16 * BLOCK;
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f64 {
+    let mut sum = Sum::default();
+    for (x, y) in x.chunks(STRETCH).zip(y.chunks(STRETCH)) {
+        sum.add(dispatch!(simd::level(), s => short_dot(s, x, y)));
+    }
+    sum.value().into()
+}
+
+/// The sum of `|x[i]|`, whatever the length is.
+#[inline(never)]
+pub(crate) fn abs_sum(x: &[f32]) -> f64 {
     let mut sum = Sum::default();
     for x in x.chunks(STRETCH) {
-        sum.add(dispatch!(simd::level(), s => short_size_sum(s, x, size)));
+        sum.add(dispatch!(simd::level(), s => short_abs_sum(s, x)));
     }
-    sum
+    sum.value().into()
 }
 
 #[inline(always)]
-fn short_size_sum<S: Simd>(s: S, x: &[f32], size: Size) -> f32 {
+fn short_dot<S: Simd>(s: S, x: &[f32], y: &[f32]) -> f32 {
+    let ([a, b, c, d], x) = quarters(x);
+    let ([e, f, g, h], y) = quarters(y);
+    let [sum] = map_reduce(
+        s,
+        [],
+        [a, b, c, d, e, f, g, h],
+        [s.wide(s.splat(0.0))],
+        #[inline(always)]
+        |[], [a, b, c, d, e, f, g, h], [sum]| {
+            let (low, high) = (s.mul_add(b, f, s.mul(a, e)), s.mul_add(d, h, s.mul(c, g)));
+            ([], [s.add(sum, s.add(low, high))])
+        },
+    );
+    let [sum] = map_reduce(
+        s,
+        [],
+        [x, y],
+        [sum],
+        #[inline(always)]
+        |[], [x, y], [sum]| ([], [s.mul_add(x, y, sum)]),
+    );
+    total(s, sum)
+}
+
+#[inline(always)]
+fn short_abs_sum<S: Simd>(s: S, x: &[f32]) -> f32 {
     let (whole, rest) = quarters(x);
-    let zero = s.wide(s.splat(0.0));
     let [sum] = map_reduce(
         s,
         [],
         whole,
-        [zero],
+        [s.wide(s.splat(0.0))],
         #[inline(always)]
-        |[], [a, b, c, d], [sum]| {
-            ([], [s.add(sum, s.add(s.add(size.of(s, a), size.of(s, b)), s.add(size.of(s, c), size.of(s, d))))])
-        },
+        |[], [a, b, c, d], [sum]| ([], [s.add(sum, s.add(s.add(s.abs(a), s.abs(b)), s.add(s.abs(c), s.abs(d))))]),
     );
     let [sum] = map_reduce(
         s,
@@ -70,7 +90,7 @@ fn short_size_sum<S: Simd>(s: S, x: &[f32], size: Size) -> f32 {
         [rest],
         [sum],
         #[inline(always)]
-        |[], [x], [sum]| ([], [s.add(sum, size.of(s, x))]),
+        |[], [x], [sum]| ([], [s.add(sum, s.abs(x))]),
     );
     total(s, sum)
 }

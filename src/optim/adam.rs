@@ -2,7 +2,8 @@
 
 use super::moments::{Mean, MeanSquare};
 use super::pass::{Pass, Rule, Update};
-use super::{power, public_steps};
+use super::public_steps;
+use crate::real::power;
 use crate::simd::{Simd, root};
 
 /// Adam with PyTorch's options and defaults.
@@ -80,8 +81,8 @@ pub(super) struct Step {
 impl Step {
     /// The parameter is multiplied by `shrink` first.
     pub(super) fn new(adam: &Adam, shrink: f64, step: u32) -> Self {
-        let correction1 = 1.0 - power(adam.beta1, step);
-        let correction2 = 1.0 - power(adam.beta2, step);
+        let correction1 = 1.0 - power(adam.beta1, step.into());
+        let correction2 = 1.0 - power(adam.beta2, step.into());
         Self {
             shrink: shrink as f32,
             mean: Mean::new(adam.beta1),

@@ -1,7 +1,8 @@
 //! Gradients cut to size before a step.
 
+use super::vectors::scale;
 use crate::error::{Error, Result};
-use crate::kernel::{BLOCK, Extent, Size, Sum, elementwise, map, size_sum};
+use crate::kernel::{BLOCK, Extent, Sum, abs_sum, dot, elementwise, map};
 use crate::simd::{Simd, root_f64};
 use crate::{dispatch, simd};
 
@@ -67,43 +68,23 @@ pub fn grad_norm(grads: &[f32], norm_type: f64) -> Result<f32> {
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
 pub fn clip_grad_norm(grads: &mut [f32], max_norm: f64, norm_type: f64) -> Result<f32> {
-    /// Two factors whose product is less than `f32` has, and one exact.
-    const SMALL: f64 = 1.0 / (1u128 << 100) as f64;
     let norm = norm(grads, norm_type)?;
     let factor = max_norm / (norm + 1e-6);
-    if factor.abs() < SMALL && factor != 0.0 {
-        scale(grads, (factor / SMALL) as f32);
-        scale(grads, SMALL as f32);
-    } else if factor < 1.0 || factor.is_nan() {
-        scale(grads, factor as f32);
+    if factor < 1.0 || factor.is_nan() {
+        scale(grads, factor);
     }
     Ok(norm as f32)
 }
 
-/// `x = factor * x`
-fn scale(x: &mut [f32], factor: f32) {
-    #[inline(always)]
-    fn pass<S: Simd>(s: S, x: &mut [f32], factor: f32) {
-        map(
-            s,
-            [x],
-            [],
-            #[inline(always)]
-            |[x], []| [s.mul(x, s.splat(factor))],
-        );
-    }
-    dispatch!(simd::level(), s => pass(s, x, factor));
-}
-
 /// The norm, also one that is no `f32`.
-fn norm(grads: &[f32], p: f64) -> Result<f64> {
+pub(super) fn norm(grads: &[f32], p: f64) -> Result<f64> {
     /// Below, squares may have vanished that count.
     const LEAST_SQUARES: f64 = 1e-25;
     if p.is_nan() || p <= 0.0 {
         return Err(Error::Value { argument: "norm_type", expected: "above 0" });
     }
     if p == 1.0 || p == 2.0 {
-        let sum = size_sum(grads, if p == 1.0 { Size::Abs } else { Size::Square }).value().into();
+        let sum = if p == 1.0 { abs_sum(grads) } else { dot(grads, grads) };
         if sum < f64::INFINITY && (p == 1.0 || sum >= LEAST_SQUARES) {
             return Ok(if p == 1.0 { sum } else { root_f64(sum) });
         }
@@ -126,12 +107,11 @@ fn scaled(grads: &[f32], p: f64, max: f64) -> f64 {
         for (to, g) in parts.iter_mut().zip(grads) {
             *to = (f64::from(g.abs()) * part) as f32;
         }
-        let (of, size) = match p {
-            1.0 => (&parts, Size::Abs),
-            2.0 => (&parts, Size::Square),
-            _ => (power(&parts, p, &mut powers), Size::Abs),
-        };
-        sum.add(size_sum(of, size).value());
+        sum.add(match p {
+            1.0 => abs_sum(&parts),
+            2.0 => dot(&parts, &parts),
+            _ => abs_sum(power(&parts, p, &mut powers)),
+        } as f32);
     }
     let sum = sum.value();
     max * match p {

@@ -5,18 +5,42 @@
 //! already off by 1e-5). Its state is one flat slice of the caller's, [`state_len`](Adam::state_len) floats that start
 //! as zeros; a checkpoint of a training run is that slice beside the parameters.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
 mod adamw;
+mod asgd;
+mod average;
 mod clip;
+mod groups;
+mod lbfgs;
+mod line_search;
 mod moments;
+mod muon;
+mod nadam;
 mod pass;
+mod radam;
 mod rmsprop;
+mod rprop;
 mod sgd;
+mod vectors;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
 pub use adamw::AdamW;
+pub use asgd::Asgd;
+pub use average::{accumulate, ema};
 pub use clip::{clip_grad_norm, clip_grad_value, grad_norm};
+pub use groups::{Group, Groups};
+pub use lbfgs::{Lbfgs, LineSearch};
+pub use muon::{AdjustLr, Muon, MuonOf};
+pub use nadam::NAdam;
+pub use radam::RAdam;
 pub use rmsprop::RmsProp;
+pub use rprop::Rprop;
 pub use sgd::Sgd;
 
 use crate::Health;
@@ -44,6 +68,15 @@ pub trait Optimizer {
     /// Floats of state for that many parameters.
     fn state_len(&self, params: usize) -> usize;
 
+    /// Whether it can step that many parameters: all of this module's can that are not for groups or a matrix.
+    ///
+    /// # Errors
+    /// What [`step`](Self::step) would answer for them.
+    fn check(&self, params: usize) -> Result<()> {
+        let _ = params;
+        Ok(())
+    }
+
     /// One step. *Writes* `params` and `state`; `state` starts as zeros.
     ///
     /// # Errors
@@ -61,6 +94,10 @@ pub trait Optimizer {
 impl<O: Optimizer + ?Sized> Optimizer for &O {
     fn state_len(&self, params: usize) -> usize {
         (**self).state_len(params)
+    }
+
+    fn check(&self, params: usize) -> Result<()> {
+        (**self).check(params)
     }
 
     fn step(&self, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
@@ -142,30 +179,3 @@ macro_rules! public_steps {
     };
 }
 use public_steps;
-
-/// `base^exponent` by squaring: the same bits on every target, unlike a libm's `pow`.
-fn power(mut base: f64, mut exponent: u32) -> f64 {
-    let mut result = 1.0;
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result *= base;
-        }
-        base *= base;
-        exponent >>= 1;
-    }
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn power_is_that_of_std() {
-        for exponent in [0, 1, 2, 3, 10, 1000, 123_456] {
-            let (got, expected) = (power(0.999, exponent), 0.999f64.powi(i32::try_from(exponent).unwrap()));
-            // What is used is 1 minus it.
-            assert!((got - expected).abs() <= 1e-13, "{exponent}: {got} {expected}");
-        }
-    }
-}
