@@ -37,6 +37,7 @@ impl MeanSquare {
 
     #[inline(always)]
     pub(super) fn next<S: Simd>(self, s: S, square: S::F32, x: S::F32) -> S::F32 {
-        s.mul_add(s.mul(x, x), s.splat(self.blend), s.mul(s.splat(self.decay), square))
+        // In PyTorch's order: the share of a large square may be a float where the square is none.
+        s.mul_add(s.mul(s.splat(self.blend), x), x, s.mul(s.splat(self.decay), square))
     }
 }

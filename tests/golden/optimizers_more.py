@@ -136,7 +136,7 @@ def random_cases(name, variants, seed):
 
 def special_cases(name, params, label):
     """Gradients that are 0, huge, tiny, infinite and NaN, one parameter each, with ordinary ones before and after."""
-    specials = [0.0, -0.0, 1e-20, 1e-30, 1e15, -1e15, math.inf, -math.inf, math.nan, 1e-42]
+    specials = [0.0, -0.0, 1e-20, 1e-30, 1e15, -3e19, math.inf, -math.inf, math.nan, 1e-42]
     if params.get("eps") == 0.0:
         # Squares that are 0 in float32 and not in float64 would be divided by.
         specials = [1e-17 if 0.0 < x < 1e-17 else x for x in specials]
