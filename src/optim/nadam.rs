@@ -3,7 +3,7 @@
 use super::moments::{Mean, MeanSquare};
 use super::pass::{Pass, Rule, Update};
 use super::public_steps;
-use crate::real::{pow, power};
+use crate::real::{exp, power};
 use crate::simd::{Simd, root};
 
 /// `NAdam` with PyTorch's options and defaults.
@@ -73,7 +73,9 @@ impl NAdam {
 
     /// The momentum of a step.
     fn momentum(&self, step: f64) -> f64 {
-        self.beta1 * (1.0 - 0.5 * pow(0.96, step * self.momentum_decay))
+        /// `ln 0.96`
+        const LN: f64 = -0.040_821_994_520_255_166;
+        self.beta1 * (1.0 - 0.5 * exp(step * self.momentum_decay * LN))
     }
 }
 
