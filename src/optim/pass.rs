@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::kernel::{Extent, map};
-use crate::shape::{check_at_least, check_len};
+use crate::shape::{check_at_least, check_len, rows, rows_mut};
 use crate::simd::Simd;
 use crate::{Health, dispatch, simd};
 use core::array::from_fn;
@@ -85,7 +85,7 @@ impl<'a> Pass<'a> {
     /// `f` on parameters, slots and gradients: on all at once, unless somebody watches.
     fn blocks<const N: usize>(mut self, f: &dyn Fn([&mut [f32]; N], &[f32])) {
         let len = self.params.len().max(1);
-        let mut slots = self.state.chunks_mut(len);
+        let mut slots = rows_mut(self.state, len);
         let outs = from_fn(|i| if i == 0 { take(&mut self.params) } else { slots.next().unwrap_or_default() });
         match self.health {
             None => f(outs, self.grads),
@@ -98,7 +98,7 @@ impl<'a> Pass<'a> {
 #[inline(never)]
 fn each_block<const N: usize>(mut rest: [&mut [f32]; N], grads: &[f32], f: &dyn Fn([&mut [f32]; N], &[f32])) -> Health {
     let (mut values, mut gradients) = (Extent::default(), Extent::default());
-    for grads in grads.chunks(BLOCK) {
+    for grads in rows(grads, BLOCK) {
         let mut outs: [&mut [f32]; N] = from_fn(|i| {
             let (now, later) = take(&mut rest[i]).split_at_mut_checked(grads.len()).unwrap_or_default();
             rest[i] = later;
