@@ -99,9 +99,9 @@ impl<'a> Pass<'a> {
 fn each_block<const N: usize>(mut rest: [&mut [f32]; N], grads: &[f32], f: &dyn Fn([&mut [f32]; N], &[f32])) -> Health {
     let (mut values, mut gradients) = (Extent::default(), Extent::default());
     for grads in rows(grads, BLOCK) {
-        let mut outs: [&mut [f32]; N] = from_fn(|i| {
-            let (now, later) = take(&mut rest[i]).split_at_mut_checked(grads.len()).unwrap_or_default();
-            rest[i] = later;
+        let mut outs = rest.each_mut().map(|rest| {
+            let (now, later) = take(rest).split_at_mut_checked(grads.len()).unwrap_or_default();
+            *rest = later;
             now
         });
         f(outs.each_mut().map(|out| &mut **out), grads);

@@ -30,13 +30,49 @@ pub(super) unsafe fn begin(left: usize, a: &mut [*const f32], b: &mut [*const f3
 macro_rules! four_for_two_sums {
     ($b:literal, $c:literal, $x:literal, $y:literal) => {
         concat!(
-            "vldmia {", $b, "}!, {{s12-s15}}\n vldmia {", $c, "}!, {{s16-s19}}\n",
+            "vldmia {",
+            $b,
+            "}!, {{s12-s15}}\n vldmia {",
+            $c,
+            "}!, {{s16-s19}}\n",
             "vmul.f32 s12, s12, s8\n vmul.f32 s16, s16, s8\n vmul.f32 s13, s13, s9\n vmul.f32 s17, s17, s9\n",
             "vmul.f32 s14, s14, s10\n vmul.f32 s18, s18, s10\n vmul.f32 s15, s15, s11\n vmul.f32 s19, s19, s11\n",
-            "vadd.f32 ", $x, ", ", $x, ", s12\n vadd.f32 ", $y, ", ", $y, ", s16\n",
-            "vadd.f32 ", $x, ", ", $x, ", s13\n vadd.f32 ", $y, ", ", $y, ", s17\n",
-            "vadd.f32 ", $x, ", ", $x, ", s14\n vadd.f32 ", $y, ", ", $y, ", s18\n",
-            "vadd.f32 ", $x, ", ", $x, ", s15\n vadd.f32 ", $y, ", ", $y, ", s19\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s12\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s16\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s13\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s17\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s14\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s18\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s15\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s19\n",
         )
     };
 }
@@ -75,13 +111,47 @@ unsafe fn one_by_eight(fours: usize, a: &mut *const f32, b: &mut [*const f32; 8]
 macro_rules! two_for_four_sums {
     ($a:literal, $w:literal, $x:literal, $y:literal, $z:literal) => {
         concat!(
-            "vldmia {", $a, "}!, {{s24-s25}}\n",
+            "vldmia {",
+            $a,
+            "}!, {{s24-s25}}\n",
             "vmul.f32 s26, s24, s16\n vmul.f32 s27, s24, s18\n vmul.f32 s28, s24, s20\n vmul.f32 s29, s24, s22\n",
-            "vadd.f32 ", $w, ", ", $w, ", s26\n vadd.f32 ", $x, ", ", $x, ", s27\n",
-            "vadd.f32 ", $y, ", ", $y, ", s28\n vadd.f32 ", $z, ", ", $z, ", s29\n",
+            "vadd.f32 ",
+            $w,
+            ", ",
+            $w,
+            ", s26\n vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s27\n",
+            "vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s28\n vadd.f32 ",
+            $z,
+            ", ",
+            $z,
+            ", s29\n",
             "vmul.f32 s26, s25, s17\n vmul.f32 s27, s25, s19\n vmul.f32 s28, s25, s21\n vmul.f32 s29, s25, s23\n",
-            "vadd.f32 ", $w, ", ", $w, ", s26\n vadd.f32 ", $x, ", ", $x, ", s27\n",
-            "vadd.f32 ", $y, ", ", $y, ", s28\n vadd.f32 ", $z, ", ", $z, ", s29\n",
+            "vadd.f32 ",
+            $w,
+            ", ",
+            $w,
+            ", s26\n vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s27\n",
+            "vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s28\n vadd.f32 ",
+            $z,
+            ", ",
+            $z,
+            ", s29\n",
         )
     };
 }
@@ -92,12 +162,7 @@ macro_rules! two_for_four_sums {
 /// - `twos` is not 0;
 /// - each of `a` and of `b` points to so many times two floats.
 #[inline(always)]
-unsafe fn four_by_four(
-    twos: usize,
-    a: &mut [*const f32; 4],
-    b: &mut [*const f32; 4],
-    sums: &mut [f32; 16],
-) {
+unsafe fn four_by_four(twos: usize, a: &mut [*const f32; 4], b: &mut [*const f32; 4], sums: &mut [f32; 16]) {
     // SAFETY: it reads what the caller promises, and reads and writes the sums.
     unsafe {
         asm!(
