@@ -18,7 +18,7 @@ pub use softmax::{
     Softmax, log_softmax, log_softmax_in_place, log_sum_exp, softmax, softmax_in_place, softmin, softmin_in_place,
 };
 
-pub(crate) use block::{BLOCK, Extent, all_within, block_sum};
+pub(crate) use block::{BLOCK, Extent, abs_sum, all_within, block_sum, dot};
 pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Product, Start, multiply};
 pub(crate) use moments::moments;
