@@ -31,7 +31,9 @@ probe!(net::Sequential::init_with as fn(_, _, _, &mut AnyRng) -> _);
 probe!(net::Sequential::input_len);
 probe!(net::Sequential::layers);
 probe!(net::Sequential::loss_and_grad);
-probe!(net::Sequential::named_buffers = |net: &Sequential| net.named_buffers().map(|of| of.shape().len()).sum::<usize>());
+probe!(
+    net::Sequential::named_buffers = |net: &Sequential| net.named_buffers().map(|of| of.shape().len()).sum::<usize>()
+);
 probe!(net::Sequential::named_params = |net: &Sequential| net.named_params().map(|of| of.shape().len()).sum::<usize>());
 probe!(net::Sequential::new);
 probe!(net::Sequential::output);
