@@ -40,6 +40,8 @@ struct Answer<T> {
     dparams: Vec<T>,
     /// Of what is added up to `dx`: where it cancels, no arithmetic keeps digits.
     terms: T,
+    /// What a sum for a parameter is like where its terms are random numbers around 0.
+    sums: T,
 }
 
 impl Rows {
@@ -84,7 +86,7 @@ impl Rows {
         let (y, saved) = self.forward(params, x).expect("it fits");
         let (mut dx, mut dparams) = (vec![7.0; x.len()], vec![7.0; params.len()]);
         self.backward(params, [x, dy, &saved], (&mut dparams, false), Some(&mut dx)).expect("it fits");
-        Answer { y, dx, dparams, terms: 0.0 }
+        Answer { y, dx, dparams, terms: 0.0, sums: 0.0 }
     }
 
     /// A batch norm's channel is a row too, turned.
@@ -126,7 +128,11 @@ fn error(got: &Answer<f32>, exact: &Answer<f64>) -> f64 {
         let size = exact.iter().fold(least, |size: f64, x| size.max(x.abs()));
         got.iter().zip(exact).fold(0.0, |error: f64, (got, exact)| error.max((f64::from(*got) - exact).abs() / size))
     };
-    of(&got.y, &exact.y, 1.0).max(of(&got.dx, &exact.dx, exact.terms)).max(of(&got.dparams, &exact.dparams, 1.0))
+    of(&got.y, &exact.y, 1.0).max(of(&got.dx, &exact.dx, exact.terms)).max(of(
+        &got.dparams,
+        &exact.dparams,
+        exact.sums.max(1.0),
+    ))
 }
 
 const AFFINE: [[bool; 2]; 4] = [[true, true], [true, false], [false, true], [false, false]];
@@ -148,7 +154,7 @@ fn each_rows(check: impl Fn(Rows, usize)) {
 /// What an error may be, at an offset of 0 and of 1e4, where a float has three digits after the point.
 const BOUND: f64 = 4e-7;
 /// The same for the channels of a batch.
-const BATCH_BOUND: f64 = 1.2e-6;
+const BATCH_BOUND: f64 = 8e-7;
 
 #[test]
 fn rows_are_those_of_the_oracle_at_any_offset() {
@@ -303,7 +309,7 @@ fn train(layer: BatchNorm, params: &[f32], x: &[f32], dy: &[f32]) -> (Answer<f32
     let (mut state, mut saved) = (vec![7.0; layer.state_len()], vec![7.0; layer.saved_len()]);
     layer.reset(&mut state).expect("it fits");
     let [y, dx, dparams] = [x.len(), x.len(), params.len()].map(|len| vec![7.0; len]);
-    let mut all = Answer { y, dx, dparams, terms: 0.0 };
+    let mut all = Answer { y, dx, dparams, terms: 0.0, sums: 0.0 };
     batch_norm::forward_train(layer, params, x, &mut all.y, Some(&mut state), &mut saved).expect("it fits");
     let (mut scratch, dx) = (vec![NAN; layer.scratch_len()], Some(&mut all.dx[..]));
     batch_norm::backward(layer, params, x, dy, &saved, &mut all.dparams, dx, &mut scratch).expect("it fits");
@@ -345,8 +351,15 @@ fn batch_norms_are_those_of_the_oracle_at_any_offset() {
                     exact.y.iter_mut().for_each(|y| *y = *y * weight + bias);
                     exact.dx.iter_mut().for_each(|dx| *dx *= weight);
                     exact.terms *= weight.abs();
+                    exact.sums = (values as f64).sqrt();
                     exact.dparams = vec![dweight, dy.iter().map(|dy| f64::from(*dy)).sum()];
-                    let got = Answer { y, dx, dparams: vec![all.dparams[c], all.dparams[channels + c]], terms: 0.0 };
+                    let got = Answer {
+                        y,
+                        dx,
+                        dparams: vec![all.dparams[c], all.dparams[channels + c]],
+                        terms: 0.0,
+                        sums: 0.0,
+                    };
                     let error = error(&got, &exact);
                     assert!(error <= BATCH_BOUND, "{level} {batch} {layer:?} channel {c}, offset {offset}: {error:e}");
                     let mut worst = worst.lock().expect("no panic");
@@ -362,7 +375,6 @@ fn batch_norms_are_those_of_the_oracle_at_any_offset() {
         }
     });
     let worst = worst.into_inner().expect("no panic");
-    eprintln!("WORST {worst:e}");
     assert!(worst > 0.5 * BATCH_BOUND, "{worst:e} makes the bound a loose one");
 }
 

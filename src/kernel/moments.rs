@@ -2,7 +2,7 @@
 //! of distances from the mean, in a second pass over what is in the first cache.
 //!
 //! Four rows go together, so that no addition waits for the one before. Long rows are merged of units, in `f64`: Chan,
-//! Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+//! Golub and `LeVeque`, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
 
 use super::reduce::{map_reduce, total};
 use crate::simd::Simd;

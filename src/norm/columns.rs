@@ -2,7 +2,7 @@
 //!
 //! Rows go in blocks, all of whose columns are done before the next block: `x` is read in order, and what belongs to a
 //! column is read once for a block. Mean and variance of a block of eight rows are made in registers and merged with those
-//! of the rows before (Chan, Golub and LeVeque), so nothing is lost where the mean is large and the sums are many.
+//! of the rows before (as in `kernel::moments`), so nothing is lost where the mean is large and the sums are many.
 //!
 //! What is known of the columns, `saved`, is three slices: mean, its rest, and `1 / √(variance + eps)`, which is the sum of
 //! squares while it is being made.

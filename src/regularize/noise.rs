@@ -66,13 +66,7 @@ fn add(x: &mut [f32], size: f32, stream: Stream, make: impl Fn(u64, &mut [[f32; 
 /// *Writes* normal deviates: radii are made of the first half of a block's words, turns of the second.
 #[inline(always)]
 fn normals<S: Simd>(s: S, stream: Stream, block: u64, out: &mut [[f32; WORDS]]) {
-    stream.fill(
-        Purpose::Noise,
-        block,
-        out,
-        #[inline(always)]
-        |word| fraction(word),
-    );
+    stream.fill(Purpose::Noise, block, out, fraction);
     for block in out {
         let [radii, turns] = block.as_chunks_mut::<HALF>().0 else { return };
         for (radius, turn) in S::chunks_mut(radii).0.iter_mut().zip(S::chunks_mut(turns).0) {
@@ -87,7 +81,7 @@ fn normals<S: Simd>(s: S, stream: Stream, block: u64, out: &mut [[f32; WORDS]]) 
 
 /// Gives each label, with probability `p`, another class, of which all are equally likely. *Writes* `labels`.
 ///
-/// Labels outside `0..classes`, such as those that losses ignore, stay as they are. It is DisturbLabel, Xie et al., 2016,
+/// Labels outside `0..classes`, such as those that losses ignore, stay as they are. It is `DisturbLabel`, Xie et al., 2016,
 /// <https://arxiv.org/abs/1605.00055>, but for a label's own class, which is not drawn; its mean effect is that of
 /// [label smoothing](crate::loss::CrossEntropy::label_smoothing).
 ///
@@ -122,7 +116,7 @@ pub fn label_noise(labels: &mut [i32], classes: usize, p: f32, stream: Stream) -
         }
         let (Some(&change), Some(&class)) = (words[0].get(place), words[0].get(HALF + place)) else { continue };
         if (change < least || p == 1.0) && (0..count).contains(label) {
-            let other = i64::from(*label) + 1 + ((u64::from(class) * others) >> 32) as i64;
+            let other = i64::from(*label) + 1 + ((u64::from(class) * others) >> 32).cast_signed();
             let count = i64::from(count);
             *label = (if other < count { other } else { other - count }) as i32;
         }
