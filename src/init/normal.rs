@@ -14,6 +14,7 @@
 //! [`math`](crate::math)'s functions take.
 
 use crate::dispatch;
+use crate::kernel::fraction;
 use crate::simd::{self, LONGEST, Lanes, Simd};
 use rand_core::Rng;
 
@@ -85,12 +86,6 @@ fn box_muller<L: Lanes>(s: L, w: &mut [f32], radius: &[u32; PAIRS], turn: &[u32;
     if let ([last], Some(x)) = (last, x.get(pairs.len())) {
         *last = *x;
     }
-}
-
-/// The upper 24 bits as a number in `[0, 1)`.
-#[inline(always)]
-pub(super) fn fraction(bits: u32) -> f32 {
-    (bits >> 8).cast_signed() as f32 * (1.0 / 16_777_216.0)
 }
 
 /// `c[0] + c[1]*x + ...`, multiplied and then added on each level: a seed means the same numbers on all of them.
