@@ -260,9 +260,9 @@ fn seed_documents() {
 #[test]
 fn signals_grow_as_in_the_documents() {
     const N: usize = 256;
+    const LAYER: Dense = Dense { inputs: N, outputs: N };
     let ratio = golden("seed_documents", 1, |case| case.function() == "forward_std_ratio")[0].expected("out")[0];
     let mut rng = rng();
-    const LAYER: Dense = Dense { inputs: N, outputs: N };
     let (mut x, mut y, mut params) = (vec![0.0; 16 * N], vec![0.0; 16 * N], vec![0.0; LAYER.param_len()]);
     let mut scratch = vec![0.0; LAYER.forward_scratch_len(16)];
     let spread = |x: &[f32]| (x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64).sqrt();

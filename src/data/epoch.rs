@@ -2,8 +2,8 @@
 
 use super::shuffle;
 use crate::error::{Error, Result};
+use crate::shape::rows;
 use core::convert::Infallible;
-use core::slice::Chunks;
 use rand_core::TryRng;
 
 /// Puts `order` into a random order that depends on nothing but what it was, the seed and the epoch, so that a resumed run
@@ -79,12 +79,12 @@ impl TryRng for SplitMix {
 /// assert_eq!(batch_count(70_000, 70, false), 1000);
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
-pub fn batches<T>(order: &[T], size: usize, drop_last: bool) -> Result<Chunks<'_, T>> {
+pub fn batches<T>(order: &[T], size: usize, drop_last: bool) -> Result<impl Iterator<Item = &[T]>> {
     if size == 0 {
         return Err(Error::Value { argument: "size", expected: "at least 1" });
     }
     let kept = if drop_last { batch_count(order.len(), size, true).saturating_mul(size) } else { order.len() };
-    Ok(order.get(..kept).unwrap_or_default().chunks(size))
+    Ok(rows(order.get(..kept).unwrap_or_default(), size))
 }
 
 /// How many batches [`batches`] gives of so many rows; none of size 0.

@@ -26,7 +26,7 @@ pub use fold::{Fold, k_fold};
 pub use standard::{fit_standard, standardize};
 
 use crate::error::{Error, Result};
-use crate::shape::{check_len, rows_mut};
+use crate::shape::{check_classes, check_len, rows_mut};
 use rand_core::Rng;
 
 /// `order[i] = i`. *Writes* `order`.
@@ -134,12 +134,9 @@ pub fn split<T, const N: usize>(order: &[T], shares: [f64; N]) -> Result<[&[T]; 
 /// ```
 pub fn one_hot(labels: &[i32], classes: usize, out: &mut [f32]) -> Result<()> {
     check_len("out", out, labels.len(), classes)?;
-    let is_bad = |label: &i32| usize::try_from(*label).map_or(true, |label| label >= classes);
-    if let Some((index, found)) = labels.iter().enumerate().find(|(_, label)| is_bad(label)) {
-        return Err(Error::Label { argument: "labels", index, classes, found: *found });
-    }
+    check_classes("labels", labels, classes)?;
     out.fill(0.0);
-    for (row, label) in out.chunks_exact_mut(classes.max(1)).zip(labels) {
+    for (row, label) in rows_mut(out, classes).zip(labels) {
         if let Some(x) = usize::try_from(*label).ok().and_then(|label| row.get_mut(label)) {
             *x = 1.0;
         }

@@ -1,7 +1,7 @@
 //! Columns of mean 0 and variance 1.
 
 use crate::error::{Error, Result};
-use crate::shape::{check_len, check_rows};
+use crate::shape::{check_len, check_rows, rows, rows_mut};
 use crate::simd::root_f64;
 
 /// The mean and the standard deviation of each column of `x[rows][width]`. *Writes* `mean` and `std`, each of `width`.
@@ -32,7 +32,7 @@ pub fn fit_standard(x: &[f32], mean: &mut [f32], std: &mut [f32]) -> Result<()> 
     if rows == 0 {
         return Err(Error::Value { argument: "x", expected: "of at least one row" });
     }
-    for (i, (mean, std)) in mean.chunks_mut(BLOCK).zip(std.chunks_mut(BLOCK)).enumerate() {
+    for (i, (mean, std)) in rows_mut(mean, BLOCK).zip(rows_mut(std, BLOCK)).enumerate() {
         let (start, n) = (i * BLOCK, rows as f64);
         let means = column_sums(x, width, start, [0.0; BLOCK], |x| x).map(|sum| sum / n);
         let squares = column_sums(x, width, start, means, |x| x * x);
@@ -52,7 +52,7 @@ const BLOCK: usize = 16;
 #[inline(always)]
 fn column_sums(x: &[f32], width: usize, start: usize, shift: [f64; BLOCK], power: impl Fn(f64) -> f64) -> [f64; BLOCK] {
     let mut sums = [0.0; BLOCK];
-    for row in x.chunks_exact(width.max(1)) {
+    for row in rows(x, width) {
         let columns = row.get(start..).unwrap_or_default();
         for ((sum, shift), x) in sums.iter_mut().zip(shift).zip(columns) {
             *sum += power(f64::from(*x) - shift);
@@ -69,7 +69,7 @@ fn column_sums(x: &[f32], width: usize, start: usize, shift: [f64; BLOCK], power
 pub fn standardize(x: &mut [f32], mean: &[f32], std: &[f32]) -> Result<()> {
     check_len("std", std, 1, mean.len())?;
     check_rows("x", x, mean.len())?;
-    for row in x.chunks_exact_mut(mean.len().max(1)) {
+    for row in rows_mut(x, mean.len()) {
         for (x, (mean, std)) in row.iter_mut().zip(mean.iter().zip(std)) {
             *x = (*x - mean) / std;
         }

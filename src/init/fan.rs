@@ -93,7 +93,7 @@ pub fn fans(shape: &[usize]) -> Result<Fans> {
     Ok(Fans { fan_in: inputs.saturating_mul(field), fan_out: outputs.saturating_mul(field) })
 }
 
-/// Which fan [`kaiming_uniform`] and [`kaiming_normal`] keep the variance for.
+/// Which fan [`kaiming_uniform`](super::kaiming_uniform) and [`kaiming_normal`](super::kaiming_normal) keep the variance for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FanMode {
     /// That of the forward pass.

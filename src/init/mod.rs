@@ -34,7 +34,7 @@ pub use pattern::{dirac, eye, sparse};
 pub use trunc_normal::trunc_normal;
 pub use variance::{kaiming_normal, kaiming_uniform, linear_default, xavier_normal, xavier_uniform};
 
-use normal::fraction;
+use crate::kernel::fraction;
 use rand_core::Rng;
 
 /// Every element `value`. *Writes* `w`.

@@ -14,6 +14,7 @@
 //! [`math`](crate::math)'s functions take.
 
 use crate::dispatch;
+use crate::kernel::fraction;
 use crate::simd::{self, LONGEST, Lanes, Simd};
 use rand_core::Rng;
 
@@ -51,6 +52,10 @@ pub fn normal(w: &mut [f32], mean: f32, std: f32, rng: &mut (impl Rng + ?Sized))
 /// Pairs of deviates made at once, at least the longest row of lanes.
 const PAIRS: usize = LONGEST;
 
+/// So that no register of it crosses a cache line.
+#[repr(align(64))]
+struct Aligned([f32; PAIRS]);
+
 /// Two deviates of each pair of random numbers, as many as `w` takes.
 #[inline(never)]
 fn deviates(w: &mut [f32], radius: &[u32; PAIRS], turn: &[u32; PAIRS], mean: f32, std: f32) {
@@ -59,7 +64,8 @@ fn deviates(w: &mut [f32], radius: &[u32; PAIRS], turn: &[u32; PAIRS], mean: f32
 
 #[inline(always)]
 fn box_muller<L: Lanes>(s: L, w: &mut [f32], radius: &[u32; PAIRS], turn: &[u32; PAIRS], mean: f32, std: f32) {
-    let (mut x, mut y, mut swap, mut scale) = ([0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS]);
+    let mut lines = [const { Aligned([0.0; PAIRS]) }; 4];
+    let [Aligned(x), Aligned(y), Aligned(swap), Aligned(scale)] = &mut lines;
     for i in 0..PAIRS {
         x[i] = 1.0 - fraction(radius[i]);
         // The 22 bits below the quarter of a turn, as a signed number.
@@ -69,8 +75,8 @@ fn box_muller<L: Lanes>(s: L, w: &mut [f32], radius: &[u32; PAIRS], turn: &[u32;
         swap[i] = f32::from_bits(quarter & 1 << 30);
         scale[i] = f32::from_bits(quarter & 1 << 31 ^ std.to_bits());
     }
-    let turns = L::chunks(&swap).0.iter().zip(L::chunks(&scale).0);
-    for ((x, y), (swap, scale)) in L::chunks_mut(&mut x).0.iter_mut().zip(L::chunks_mut(&mut y).0).zip(turns) {
+    let turns = L::chunks(swap).0.iter().zip(L::chunks(scale).0);
+    for ((x, y), (swap, scale)) in L::chunks_mut(x).0.iter_mut().zip(L::chunks_mut(y).0).zip(turns) {
         let radius = s.mul(s.sqrt(minus_two_ln(s, s.load(x))), s.load(scale));
         let (sin, cos) = sin_cos(s, s.load(y));
         let is_swapped = s.lt(s.splat(0.0), s.load(swap));
@@ -79,18 +85,12 @@ fn box_muller<L: Lanes>(s: L, w: &mut [f32], radius: &[u32; PAIRS], turn: &[u32;
         s.store(s.add(s.mul(radius, b), s.splat(mean)), y);
     }
     let (pairs, last) = w.as_chunks_mut();
-    for ([a, b], (x, y)) in pairs.iter_mut().zip(x.iter().zip(&y)) {
+    for ([a, b], (x, y)) in pairs.iter_mut().zip(x.iter().zip(&*y)) {
         (*a, *b) = (*x, *y);
     }
     if let ([last], Some(x)) = (last, x.get(pairs.len())) {
         *last = *x;
     }
-}
-
-/// The upper 24 bits as a number in `[0, 1)`.
-#[inline(always)]
-pub(super) fn fraction(bits: u32) -> f32 {
-    (bits >> 8).cast_signed() as f32 * (1.0 / 16_777_216.0)
 }
 
 /// `c[0] + c[1]*x + ...`, multiplied and then added on each level: a seed means the same numbers on all of them.

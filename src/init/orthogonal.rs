@@ -5,7 +5,7 @@ use super::normal;
 use crate::dispatch;
 use crate::error::{Error, Result};
 use crate::kernel::{map, map_reduce, total};
-use crate::shape::check_len;
+use crate::shape::{check_len, rows, rows_mut};
 use crate::simd::{self, Simd, root_f64};
 use rand_core::Rng;
 
@@ -63,12 +63,12 @@ const TWO: &str = "of at least two dimensions";
 /// Deviates down a column.
 fn normal_column(w: &mut [f32], columns: usize, column: usize, rng: &mut (impl Rng + ?Sized)) {
     const BLOCK: usize = 64;
-    for rows in w.chunks_mut(columns.saturating_mul(BLOCK).max(1)) {
+    for rows in rows_mut(w, columns.saturating_mul(BLOCK)) {
         let mut block = [0.0; BLOCK];
         if let Some(block) = block.get_mut(..rows.len().checked_div(columns).unwrap_or_default()) {
             normal(block, 0.0, 1.0, rng);
         }
-        for (row, deviate) in rows.chunks_exact_mut(columns.max(1)).zip(block) {
+        for (row, deviate) in rows_mut(rows, columns).zip(block) {
             if let Some(x) = row.get_mut(column) {
                 *x = deviate;
             }
@@ -98,14 +98,14 @@ impl Reflection {
 
 /// Reflects rows of `columns`, whose first holds `x` from column `i` on, and becomes `gain` times its axis, reflected.
 fn reflect_rows(w: &mut [f32], columns: usize, i: usize, gain: f32) {
-    let (v, rows) = w.split_at_mut(columns.min(w.len()));
+    let (v, rows) = w.split_at_mut_checked(columns).unwrap_or_default();
     let Some(v) = v.get_mut(i..) else { return };
     let squares = v.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     let Some(first) = v.first_mut() else { return };
     let Reflection { first: v0, factor, sign } = Reflection::new(*first, squares);
     *first = v0;
     let v = &*v;
-    for row in rows.chunks_exact_mut(columns.max(1)) {
+    for row in rows_mut(rows, columns) {
         if let Some(row) = row.get_mut(i..) {
             dispatch!(simd::level(), s => {
                 let along = dot(s, row, v);
@@ -123,24 +123,24 @@ fn reflect_rows(w: &mut [f32], columns: usize, i: usize, gain: f32) {
 
 /// The same with rows and columns exchanged: `x` is in column `i`.
 fn reflect_columns(w: &mut [f32], columns: usize, i: usize, gain: f32) {
-    let column = w.chunks_exact(columns.max(1)).filter_map(|row| row.get(i));
+    let column = rows(w, columns).filter_map(|row| row.get(i));
     let squares = column.map(|x| f64::from(*x) * f64::from(*x)).sum();
-    let (top, rows) = w.split_at_mut(columns.min(w.len()));
+    let (top, rows) = w.split_at_mut_checked(columns).unwrap_or_default();
     let Some((first, along)) = top.get_mut(i..).and_then(<[f32]>::split_first_mut) else { return };
     let Reflection { first: v0, factor, sign } = Reflection::new(*first, squares);
     // The other columns have nothing in the first row, so that there is room for their products with v.
-    for (v, row) in rows.chunks_exact_mut(columns.max(1)).filter_map(|row| split(row, i)) {
+    for (v, row) in rows_mut(rows, columns).filter_map(|row| split(row, i)) {
         let (along, row) = (&mut *along, &*row);
         dispatch!(simd::level(), s => add_multiple(s, along, v, row));
     }
     let along = &mut *along;
     scale_by(along, -factor);
     let along = &*along;
-    for (v, row) in rows.chunks_exact_mut(columns.max(1)).filter_map(|row| split(row, i)) {
+    for (v, row) in rows_mut(rows, columns).filter_map(|row| split(row, i)) {
         dispatch!(simd::level(), s => add_multiple(s, row, v, along));
     }
     let scale = -(factor * v0) * sign * gain;
-    for x in rows.chunks_exact_mut(columns.max(1)).filter_map(|row| row.get_mut(i)) {
+    for x in rows_mut(rows, columns).filter_map(|row| row.get_mut(i)) {
         *x *= scale;
     }
     if let Some((first, along)) = w.get_mut(i..columns).and_then(<[f32]>::split_first_mut) {

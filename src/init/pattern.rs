@@ -3,7 +3,7 @@
 use super::fan::size;
 use super::normal;
 use crate::error::{Error, Result};
-use crate::shape::check_len;
+use crate::shape::{check_len, rows_mut};
 use rand_core::Rng;
 
 /// The identity: 1 where row and column have the same number, 0 elsewhere. *Writes* `w[rows][columns]`.
@@ -22,7 +22,7 @@ use rand_core::Rng;
 pub fn eye(w: &mut [f32], [rows, columns]: [usize; 2]) -> Result<()> {
     check_len("w", w, rows, columns)?;
     w.fill(0.0);
-    for (i, row) in w.chunks_exact_mut(columns.max(1)).enumerate() {
+    for (i, row) in rows_mut(w, columns).enumerate() {
         if let Some(x) = row.get_mut(i) {
             *x = 1.0;
         }
@@ -61,13 +61,13 @@ pub fn dirac(w: &mut [f32], shape: &[usize], groups: usize) -> Result<()> {
         return Ok(());
     }
     w.fill(0.0);
-    let field = size(kernel).max(1);
+    let field = size(kernel);
     let centre = kernel.iter().fold(0, |at, &side| at * side + side / 2);
     let group = outputs.checked_div(groups).unwrap_or_default().max(1);
     // A kernel for each pair of channels; those of an output lie together.
-    for (output, kernels) in w.chunks_exact_mut(inputs.saturating_mul(field).max(1)).enumerate() {
+    for (output, kernels) in rows_mut(w, inputs.saturating_mul(field)).enumerate() {
         let input = output.checked_rem(group).unwrap_or_default();
-        if let Some(x) = kernels.chunks_exact_mut(field).nth(input).and_then(|kernel| kernel.get_mut(centre)) {
+        if let Some(x) = rows_mut(kernels, field).nth(input).and_then(|kernel| kernel.get_mut(centre)) {
             *x = 1.0;
         }
     }
@@ -98,7 +98,7 @@ pub fn sparse(
     let zeros = share as usize + usize::from(share > (share as usize) as f64);
     for column in 0..columns {
         let mut wanted = zeros;
-        for (i, row) in w.chunks_exact_mut(columns.max(1)).enumerate() {
+        for (i, row) in rows_mut(w, columns).enumerate() {
             // Of the rows that are left, so many are still to be zeros.
             let is_zero =
                 f64::from(rng.next_u32()) * (1.0 / 4_294_967_296.0) * (rows.saturating_sub(i) as f64) < wanted as f64;

@@ -2,7 +2,7 @@
 
 use super::argmax_row;
 use crate::error::{Error, Result};
-use crate::shape::check_len;
+use crate::shape::{check_classes, check_len, rows};
 
 /// How often which class was taken for which: `counts[label][prediction]`, in the caller's slice, batch after batch.
 ///
@@ -89,7 +89,7 @@ impl<'a> Confusion<'a> {
     pub fn add_logits(&mut self, logits: &[f32], labels: &[i32]) -> Result<()> {
         check_len("logits", logits, labels.len(), self.classes)?;
         check_classes("labels", labels, self.classes)?;
-        for (label, row) in labels.iter().zip(logits.chunks_exact(self.classes.max(1))) {
+        for (label, row) in labels.iter().zip(rows(logits, self.classes)) {
             self.increase(*label, argmax_row(row));
         }
         Ok(())
@@ -109,7 +109,7 @@ impl<'a> Confusion<'a> {
     }
 
     fn rows(&self) -> impl Iterator<Item = &[u32]> {
-        self.counts.chunks_exact(self.classes.max(1))
+        rows(self.counts, self.classes)
     }
 
     /// Rows counted, and those among them that are right.
@@ -171,12 +171,4 @@ fn scores([right, predicted, present]: [u64; 3]) -> [f64; 3] {
     let share = |of: f64| if of > 0.0 { right as f64 / of } else { 0.0 };
     let (predicted, present) = (predicted as f64, present as f64);
     [share(predicted), share(present), share(0.5 * (predicted + present))]
-}
-
-fn check_classes(argument: &'static str, labels: &[i32], classes: usize) -> Result<()> {
-    let is_bad = |label: &i32| usize::try_from(*label).map_or(true, |label| label >= classes);
-    match labels.iter().enumerate().find(|(_, label)| is_bad(label)) {
-        Some((index, found)) => Err(Error::Label { argument, index, classes, found: *found }),
-        None => Ok(()),
-    }
 }

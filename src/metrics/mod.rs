@@ -88,7 +88,7 @@ pub fn accuracy(logits: &[f32], labels: &[i32], classes: usize) -> Result<f32> {
 /// ```
 pub fn correct_in_top(k: usize, logits: &[f32], labels: &[i32], classes: usize) -> Result<usize> {
     check_len("logits", logits, labels.len(), classes)?;
-    let rows = logits.chunks_exact(classes.max(1)).zip(labels);
+    let rows = rows(logits, classes).zip(labels);
     Ok(rows.filter(|(row, label)| usize::try_from(**label).is_ok_and(|label| is_in_top(k, row, label))).count())
 }
 
