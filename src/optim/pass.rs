@@ -121,8 +121,8 @@ fn apply<S: Simd, const N: usize>(
     gradient: Gradient,
     update: impl Update<N>,
 ) {
-    // They are, and where the compiler knows it, the loop checks no lengths.
-    if outs.iter().any(|out| out.len() != grads.len()) {
+    // They are, and where the compiler knows it, the loop checks no lengths. One float at a time it cuts them itself.
+    if const { S::LANES > 1 } && outs.iter().any(|out| out.len() != grads.len()) {
         return;
     }
     if gradient == Gradient::PLAIN {
