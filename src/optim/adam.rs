@@ -14,6 +14,9 @@ use crate::simd::{Simd, root};
 /// p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 /// ```
 ///
+/// Where a gradient stays exactly 0 for hundreds of steps (a dead unit), its mean ends as a subnormal number, which some CPUs
+/// are slow with: on Zen 4 a step then takes 1.4 to 1.6 times as long.
+///
 /// As [`torch.optim.Adam`](https://pytorch.org/docs/stable/generated/torch.optim.Adam.html).
 ///
 /// ```
@@ -95,9 +98,11 @@ impl Step {
 
     pub(super) fn run(self, pass: Pass<'_>, amsgrad: bool) {
         if amsgrad {
-            pass.run::<4>(self);
+            pass.run::<4>(Amsgrad(self));
+        } else if self.mean.is_near_x() {
+            pass.run::<3>(Plain::<true>(self));
         } else {
-            pass.run::<3>(self);
+            pass.run::<3>(Plain::<false>(self));
         }
     }
 
@@ -108,20 +113,29 @@ impl Step {
     }
 }
 
-impl Update<3> for Step {
+/// With a loop of its own for a mean near the gradient: one float at a time, the choice takes a tenth of the time.
+#[derive(Clone, Copy)]
+struct Plain<const IS_NEAR_X: bool>(Step);
+
+impl<const IS_NEAR_X: bool> Update<3> for Plain<IS_NEAR_X> {
     #[inline(always)]
     fn update<S: Simd>(self, s: S, [p, m, v]: [S::F32; 3], g: S::F32) -> [S::F32; 3] {
-        let (m, v) = (self.mean.next(s, m, g), self.square.next(s, v, g));
-        [self.param(s, p, m, v), m, v]
+        let Self(step) = self;
+        let m = step.mean.with(IS_NEAR_X).next(s, m, g);
+        let v = step.square.next(s, v, g);
+        [step.param(s, p, m, v), m, v]
     }
 }
 
-/// With `amsgrad`.
-impl Update<4> for Step {
+#[derive(Clone, Copy)]
+struct Amsgrad(Step);
+
+impl Update<4> for Amsgrad {
     #[inline(always)]
     fn update<S: Simd>(self, s: S, [p, m, v, largest]: [S::F32; 4], g: S::F32) -> [S::F32; 4] {
-        let (m, v) = (self.mean.next(s, m, g), self.square.next(s, v, g));
+        let Self(step) = self;
+        let (m, v) = (step.mean.next(s, m, g), step.square.next(s, v, g));
         let largest = s.max(largest, v);
-        [self.param(s, p, m, largest), m, v, largest]
+        [step.param(s, p, m, largest), m, v, largest]
     }
 }

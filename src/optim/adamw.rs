@@ -1,10 +1,10 @@
-//! AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2017, <https://arxiv.org/abs/1711.05101>.
+//! `AdamW`: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2017, <https://arxiv.org/abs/1711.05101>.
 
 use super::adam::{Adam, Step};
 use super::pass::{Pass, Rule};
 use super::public_steps;
 
-/// AdamW with PyTorch's options and defaults: [`Adam`] whose weight decay does not go through the means.
+/// `AdamW` with PyTorch's options and defaults: [`Adam`] whose weight decay does not go through the means.
 ///
 /// ```text
 /// p = p (1 - lr weight_decay), then as Adam without weight decay

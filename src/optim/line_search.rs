@@ -49,6 +49,7 @@ pub(super) struct Line<'a> {
 }
 
 /// Two places with one between them where both conditions hold, if there is one at all.
+#[derive(Clone, Copy)]
 struct Bracket {
     ends: [Point; 2],
     /// The first of them meets the conditions.
@@ -135,7 +136,7 @@ impl Line<'_> {
         let (mut was_near_end, reach) = (false, max_abs(self.direction));
         let mut a_is_low = a.value <= b.value;
         while !is_done && steps < max_steps && (b.at - a.at).abs() * reach >= tolerance_change {
-            let at = self.place_between([a, b], &mut was_near_end);
+            let at = place_between([a, b], &mut was_near_end);
             let new = self.evaluate(objective, at)?;
             steps += 1;
             let [grad_a, grad_b] = &mut self.ends;
@@ -161,22 +162,22 @@ impl Line<'_> {
         copy(self.grad, if a_is_low { grad_a } else { grad_b });
         Ok(if a_is_low { a } else { b })
     }
+}
 
-    /// Where the cubic through both ends is lowest; a tenth of the bracket away from an end, if it was near one twice.
-    fn place_between(&self, [a, b]: [Point; 2], was_near_end: &mut bool) -> f64 {
-        let (left, right) = if b.at < a.at { (b.at, a.at) } else { (a.at, b.at) };
-        let at = minimum([a, b], [left, right]);
-        let margin = 0.1 * (right - left);
-        let is_near_end = right - at < margin || at - left < margin;
-        let moves = is_near_end && (*was_near_end || at >= right || at <= left);
-        *was_near_end = is_near_end && !moves;
-        if !moves {
-            at
-        } else if (at - right).abs() < (at - left).abs() {
-            right - margin
-        } else {
-            left + margin
-        }
+/// Where the cubic through both ends is lowest; a tenth of the bracket away from an end, if it was near one twice.
+fn place_between([a, b]: [Point; 2], was_near_end: &mut bool) -> f64 {
+    let (left, right) = if b.at < a.at { (b.at, a.at) } else { (a.at, b.at) };
+    let at = minimum([a, b], [left, right]);
+    let margin = 0.1 * (right - left);
+    let is_near_end = right - at < margin || at - left < margin;
+    let moves = is_near_end && (*was_near_end || at >= right || at <= left);
+    *was_near_end = is_near_end && !moves;
+    if !moves {
+        at
+    } else if (at - right).abs() < (at - left).abs() {
+        right - margin
+    } else {
+        left + margin
     }
 }
 

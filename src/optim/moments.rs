@@ -16,10 +16,20 @@ impl Mean {
         Self { factor: if is_near_x { -decay } else { 1.0 - decay } as f32, is_near_x }
     }
 
+    /// Which of the two it is, for code that has a loop for each.
+    pub(super) fn is_near_x(self) -> bool {
+        self.is_near_x
+    }
+
+    /// The same, told what the compiler shall know.
+    #[inline(always)]
+    pub(super) fn with(self, is_near_x: bool) -> Self {
+        Self { is_near_x, ..self }
+    }
+
     #[inline(always)]
     pub(super) fn next<S: Simd>(self, s: S, mean: S::F32, x: S::F32) -> S::F32 {
-        let start = if self.is_near_x { x } else { mean };
-        s.mul_add(s.splat(self.factor), s.sub(x, mean), start)
+        s.mul_add(s.splat(self.factor), s.sub(x, mean), if self.is_near_x { x } else { mean })
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) trait Rule {
     fn run(&self, pass: Pass<'_>);
 }
 
+/// What is done to parameters and slots of a block, and with its gradients.
+type OnBlock<'a, const N: usize> = dyn Fn([&mut [f32]; N], &[f32]) + 'a;
+
 /// One pass over parameters, gradients and slots of state, all checked.
 pub(super) struct Pass<'a> {
     params: &'a mut [f32],
@@ -83,7 +86,7 @@ impl<'a> Pass<'a> {
     }
 
     /// `f` on parameters, slots and gradients: on all at once, unless somebody watches.
-    fn blocks<const N: usize>(mut self, f: &dyn Fn([&mut [f32]; N], &[f32])) {
+    fn blocks<const N: usize>(mut self, f: &OnBlock<'_, N>) {
         let len = self.params.len().max(1);
         let mut slots = rows_mut(self.state, len);
         let outs = from_fn(|i| if i == 0 { take(&mut self.params) } else { slots.next().unwrap_or_default() });
@@ -96,7 +99,7 @@ impl<'a> Pass<'a> {
 
 /// `f` block by block, and the health of what it wrote.
 #[inline(never)]
-fn each_block<const N: usize>(mut rest: [&mut [f32]; N], grads: &[f32], f: &dyn Fn([&mut [f32]; N], &[f32])) -> Health {
+fn each_block<const N: usize>(mut rest: [&mut [f32]; N], grads: &[f32], f: &OnBlock<'_, N>) -> Health {
     let (mut values, mut gradients) = (Extent::default(), Extent::default());
     for grads in rows(grads, BLOCK) {
         let mut outs = rest.each_mut().map(|rest| {
@@ -121,8 +124,8 @@ fn apply<S: Simd, const N: usize>(
     gradient: Gradient,
     update: impl Update<N>,
 ) {
-    // They are, and where the compiler knows it, the loop checks no lengths.
-    if outs.iter().any(|out| out.len() != grads.len()) {
+    // They are, and where the compiler knows it, the loop checks no lengths. One float at a time it cuts them itself.
+    if const { S::LANES > 1 } && outs.iter().any(|out| out.len() != grads.len()) {
         return;
     }
     if gradient == Gradient::PLAIN {
