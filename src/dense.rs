@@ -193,7 +193,7 @@ pub(crate) fn forward_kernel<S: Simd>(
 }
 
 /// The gradients of weight and bias, added to what `dparams` holds or written over it.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(crate) fn param_gradient<S: Simd>(
     s: S,
     layer: Dense,

@@ -4,6 +4,7 @@
 //! gradients another of the same layout, so that an optimizer is one pass and a checkpoint one write. Every length is
 //! a `const fn`: static buffers on a microcontroller, a `Vec` elsewhere.
 
+mod kinds;
 mod layer;
 mod mode;
 mod pass;

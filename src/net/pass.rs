@@ -75,6 +75,7 @@ impl Pass<'_> {
         let (even, rest) = cut(scratch, batch * even);
         let (odd, products) = cut(rest, batch * odd);
         let mut hidden = [even, odd];
+        let kinds = net.totals.kinds;
         let last = net.stages_back().next().map_or(0, |last| last.index);
         let mut inputs = net.input_len();
         for stage in net.stages() {
@@ -82,10 +83,10 @@ impl Pass<'_> {
             let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
             let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.outputs).0 };
             if let Some(Layer::Dense(dense)) = stage.op {
-                stage.forward_dense(s, dense, params, x, [&mut [], y], products);
-            } else {
+                stage.forward_dense(s, kinds, dense, params, x, [&mut [], y], products);
+            } else if kinds.has_other() {
                 let memory = Memory::Eval(part(buffers, stage.buffers, stage.buffer_len()));
-                stage.forward_other(s, params, memory, x, [&mut [], y], products);
+                stage.forward_other(s, kinds, params, memory, x, [&mut [], y], products);
             }
             inputs = stage.outputs;
         }
@@ -95,29 +96,29 @@ impl Pass<'_> {
     #[inline(always)]
     pub(super) fn forward_train<S: Simd>(self, s: S, buffers: &mut [f32], to: &mut Scratch) {
         let Self { net, params, x, batch } = self;
-        let mut inputs = 0;
+        let (mut inputs, kinds) = (0, net.totals.kinds);
         for stage in net.stages() {
             let (before, rest) = cut(to.outputs, batch * stage.before);
             let x = if stage.index == 0 { x } else { part(before, batch * (stage.before - inputs), batch * inputs) };
             let kept = part_mut(to.kept, batch * stage.kept_before, batch * stage.kept());
             let y = cut(rest, batch * stage.outputs).0;
             if let Some(Layer::Dense(dense)) = stage.op {
-                stage.forward_dense(s, dense, params, x, [kept, y], to.products);
-            } else {
+                stage.forward_dense(s, kinds, dense, params, x, [kept, y], to.products);
+            } else if kinds.has_other() {
                 let [start, len] = stage.moments_at(batch);
                 let buffers = part_mut(buffers, stage.buffers, stage.buffer_len());
                 let memory = Memory::Train([buffers, part_mut(to.moments, start, len)]);
-                stage.forward_other(s, params, memory, x, [kept, y], to.products);
+                stage.forward_other(s, kinds, params, memory, x, [kept, y], to.products);
             }
             inputs = stage.outputs;
         }
     }
 
     /// From the last stage's gradient in its buffer to all parameters'. Out of line, as two passes end with it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn backward_stages<S: Simd>(self, s: S, buffers: &[f32], grads: &mut [f32], mut scratch: Scratch) {
         let Self { net, params, x, batch } = self;
-        let first = net.totals.first_learning;
+        let (first, kinds) = (net.totals.first_learning, net.totals.kinds);
         let mut stages = net.stages_back();
         let mut next = stages.next();
         while let Some(stage) = next
@@ -141,13 +142,13 @@ impl Pass<'_> {
                     dense::param_gradient(s, dense, x, dy, dparams, false, scratch.products);
                 }
                 if let Some(before) = before {
-                    stage.backward_dense(s, dense, params, dy, before, scratch.products);
+                    stage.backward_dense(s, kinds, dense, params, dy, before, scratch.products);
                 }
-            } else {
+            } else if kinds.has_other() {
                 let [start, len] = stage.moments_at(batch);
                 let buffers = part(buffers, stage.buffers, stage.buffer_len());
                 let back = Back { params, buffers, moments: part(scratch.moments, start, len), x, dy };
-                stage.backward_other(s, back, dparams, before, scratch.products);
+                stage.backward_other(s, kinds, back, dparams, before, scratch.products);
             }
             if is_frozen {
                 dparams.fill(0.0);
@@ -179,7 +180,7 @@ impl Pass<'_> {
     ) {
         let Some((stage, [_, taken], dy)) = self.last(&mut scratch) else { return };
         copy(doutput, dy);
-        stage.deactivate(s, taken, dy);
+        stage.deactivate(s, self.net.totals.kinds, taken, dy);
         self.backward_stages(s, buffers, grads, scratch);
     }
 
@@ -197,7 +198,7 @@ impl Pass<'_> {
         let Some((stage, [logits, taken], dlogits)) = self.last(&mut scratch) else { return f32::NAN };
         let losses = Losses::mean_of(self.batch);
         let loss = Batch::new(logits, labels, stage.outputs, losses, Some(&mut *dlogits)).run(s);
-        stage.deactivate(s, taken, dlogits);
+        stage.deactivate(s, self.net.totals.kinds, taken, dlogits);
         self.backward_stages(s, buffers, grads, scratch);
         loss
     }

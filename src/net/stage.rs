@@ -1,7 +1,9 @@
 //! Stages: a layer and the activation fused into it, with their places in the flat buffers; and all lengths.
 
+use super::kinds::Kinds;
 use super::{Layer, Sequential};
 use crate::activation::Activation;
+use crate::dense::Dense;
 use core::ops::Range;
 
 /// One step of a pass. An activation with nothing to be fused into becomes a stage of its own.
@@ -40,6 +42,11 @@ impl Stage {
         kept_before: 0,
         moments_before: [0; 2],
     };
+
+    const fn place(self) -> Place {
+        let Self { index, layer, outputs, params, buffers, before, kept_before, moments_before, .. } = self;
+        Place { index, layer, outputs, params, buffers, before, kept_before, moments_before }
+    }
 
     /// Floats for each row of what the activation takes, where its derivative needs that and it is nowhere else: a
     /// stage that is an activation alone finds it in the output before.
@@ -83,15 +90,38 @@ impl Stage {
     }
 }
 
+/// A [`Stage`] without what it does: numbers alone, so that a net that is a constant stays one wherever it is copied to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place {
+    index: usize,
+    layer: usize,
+    outputs: usize,
+    params: usize,
+    buffers: usize,
+    before: usize,
+    kept_before: usize,
+    moments_before: [usize; 2],
+}
+
+impl Place {
+    fn stage(self) -> Stage {
+        let Self { index, layer, outputs, params, buffers, before, kept_before, moments_before } = self;
+        let (op, activation) = (None, None);
+        Stage { index, layer, op, activation, outputs, params, buffers, before, kept_before, moments_before }
+    }
+}
+
 /// What a walk over all stages finds: made once with the net, so that no call to a small one spends its time on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Totals {
-    /// The stage that would follow the last one.
-    end: Stage,
+    /// Where the stage that would follow the last one would begin.
+    end: Place,
     /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
     pub widest: [usize; 2],
     /// The first stage that learns, or the number of stages where none does.
     pub first_learning: usize,
+    /// What layers there are.
+    pub kinds: Kinds,
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
@@ -145,6 +175,9 @@ impl Iterator for Stages<'_> {
     }
 }
 
+/// Whether products pack on this target.
+const PACKS: bool = Dense { inputs: 1, outputs: 1 }.scratch_len(1) > 0;
+
 const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
@@ -160,7 +193,7 @@ impl Totals {
                 first_learning = stage.index;
             }
         }
-        Self { end: stages.next, widest, first_learning }
+        Self { end: stages.next.place(), widest, first_learning, kinds: Kinds::of(layers) }
     }
 }
 
@@ -175,41 +208,43 @@ pub(super) const fn is_within(number: usize, mut ranges: &[Range<usize>]) -> boo
     false
 }
 
+/// The stage before: layers pair up from behind as they do from the front.
+fn stage_before(layers: &[Layer], stage: Stage) -> Option<Stage> {
+    let all = layers.get(..stage.layer)?;
+    let (activation, rest) = match all {
+        [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
+        _ => (None, all),
+    };
+    let (op, rest) = match rest {
+        [.., Layer::Activation(_)] | [] => (None, rest),
+        [rest @ .., op] => (Some(*op), rest),
+    };
+    let outputs = match op.and_then(|op| op.outputs()) {
+        Some(outputs) => outputs,
+        None => rest.iter().rev().find_map(Layer::outputs)?,
+    };
+    let before = Stage { index: stage.index.checked_sub(1)?, layer: rest.len(), op, activation, outputs, ..stage };
+    let ([rows, once], [less_rows, less_once]) = (stage.moments_before, before.moments());
+    Some(Stage {
+        params: stage.params.saturating_sub(before.param_len()),
+        buffers: stage.buffers.saturating_sub(before.buffer_len()),
+        before: stage.before.saturating_sub(outputs),
+        kept_before: stage.kept_before.saturating_sub(before.kept()),
+        moments_before: [rows.saturating_sub(less_rows), once.saturating_sub(less_once)],
+        ..before
+    })
+}
+
 impl<'a> Sequential<'a> {
     pub(super) const fn stages(&self) -> Stages<'a> {
         Stages::new(self.layers)
     }
 
     /// The stages from the last to the first.
-    pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage> {
-        core::iter::successors(self.stage_before(self.totals.end), |stage| self.stage_before(*stage))
-    }
-
-    /// The stage before: layers pair up from behind as they do from the front.
-    fn stage_before(&self, stage: Stage) -> Option<Stage> {
-        let all = self.layers.get(..stage.layer)?;
-        let (activation, rest) = match all {
-            [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
-            _ => (None, all),
-        };
-        let (op, rest) = match rest {
-            [.., Layer::Activation(_)] | [] => (None, rest),
-            [rest @ .., op] => (Some(*op), rest),
-        };
-        let outputs = match op.and_then(|op| op.outputs()) {
-            Some(outputs) => outputs,
-            None => rest.iter().rev().find_map(Layer::outputs)?,
-        };
-        let before = Stage { index: stage.index.checked_sub(1)?, layer: rest.len(), op, activation, outputs, ..stage };
-        let ([rows, once], [less_rows, less_once]) = (stage.moments_before, before.moments());
-        Some(Stage {
-            params: stage.params.saturating_sub(before.param_len()),
-            buffers: stage.buffers.saturating_sub(before.buffer_len()),
-            before: stage.before.saturating_sub(outputs),
-            kept_before: stage.kept_before.saturating_sub(before.kept()),
-            moments_before: [rows.saturating_sub(less_rows), once.saturating_sub(less_once)],
-            ..before
-        })
+    pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage> + use<'a> {
+        // Nothing borrows the net: a constant whose address is known somewhere would be one no longer.
+        let layers = self.layers;
+        core::iter::successors(stage_before(layers, self.totals.end.stage()), move |stage| stage_before(layers, *stage))
     }
 
     /// Width of a row of the input.
@@ -269,10 +304,15 @@ impl<'a> Sequential<'a> {
         rows.saturating_add(self.moments_len(batch))
     }
 
+    /// The layers of which some may need scratch.
+    const fn scratch_layers(&self) -> &'a [Layer] {
+        if PACKS || self.totals.kinds.has_other() { self.layers } else { &[] }
+    }
+
     /// Floats of scratch that a forward pass in inference needs for `batch` rows.
     #[must_use]
     pub const fn forward_scratch_len(&self, batch: usize) -> usize {
-        let (mut layers, mut products) = (self.layers, 0);
+        let (mut layers, mut products) = (self.scratch_layers(), 0);
         while let [layer, rest @ ..] = layers {
             products = max(products, layer.forward_scratch_len(batch));
             layers = rest;
@@ -286,7 +326,7 @@ impl<'a> Sequential<'a> {
     /// gradients, and what the matrix products pack.
     #[must_use]
     pub const fn train_scratch_len(&self, batch: usize) -> usize {
-        let (mut layers, mut products) = (self.layers, 0);
+        let (mut layers, mut products) = (self.scratch_layers(), 0);
         while let [layer, rest @ ..] = layers {
             products = max(products, layer.train_scratch_len(batch));
             layers = rest;

@@ -1,5 +1,6 @@
 //! What one stage does, forward and backward.
 
+use super::kinds::Kinds;
 use super::layer::{Layer, next_stream, stream};
 use super::pass::part;
 use super::stage::Stage;
@@ -41,10 +42,11 @@ impl Stage {
     /// `y = activation(x Wᵀ + b)` of a dense layer. Where `kept` is not empty, *writes* what the activation takes to it.
     ///
     /// Out of line like its backward pass: every pass of a net shares them.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn forward_dense<S: Simd>(
         self,
         s: S,
+        kinds: Kinds,
         dense: Dense,
         params: &[f32],
         x: &[f32],
@@ -53,7 +55,7 @@ impl Stage {
     ) {
         s.vectorize(
             #[inline(always)]
-            move || self.forward_dense_inline(s, dense, params, x, to, scratch),
+            move || self.forward_dense_inline(s, kinds, dense, params, x, to, scratch),
         );
     }
 
@@ -61,6 +63,7 @@ impl Stage {
     fn forward_dense_inline<S: Simd>(
         self,
         s: S,
+        kinds: Kinds,
         dense: Dense,
         params: &[f32],
         x: &[f32],
@@ -81,7 +84,7 @@ impl Stage {
             |s, place, z| {
                 let whole = y.take();
                 let to = whole.get_mut(place..).and_then(|y| y.get_mut(..z.len()));
-                self.activate(s, z, to.unwrap_or_default());
+                self.activate(s, kinds, z, to.unwrap_or_default());
                 y.set(whole);
             },
         );
@@ -89,8 +92,8 @@ impl Stage {
 
     /// `y = activation(z)`, or `z = activation(z)` where there is no `y`.
     #[inline(always)]
-    fn activate<S: Simd>(self, s: S, z: &mut [f32], y: &mut [f32]) {
-        match self.activation {
+    fn activate<S: Simd>(self, s: S, kinds: Kinds, z: &mut [f32], y: &mut [f32]) {
+        match kinds.activation(self.activation) {
             Some(activation) if y.is_empty() => activation.apply(s, z),
             Some(activation) => activation.apply_to(s, z, y),
             None => {}
@@ -99,10 +102,11 @@ impl Stage {
 
     /// `y = activation(layer(x))` where the layer is no product, or there is none. Where `kept` is not empty, *writes* what
     /// the activation takes to it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn forward_other<S: Simd>(
         self,
         s: S,
+        kinds: Kinds,
         params: &[f32],
         memory: Memory,
         x: &[f32],
@@ -115,7 +119,7 @@ impl Stage {
         s.vectorize(
             #[inline(always)]
             move || {
-                match (self.op, memory) {
+                match (kinds.op(self.op), memory) {
                     (Some(Layer::BatchNorm(norm)), Memory::Train([buffers, moments])) => {
                         batch_norm::forward_train_kernel(s, norm, params, x, z, buffers, moments);
                     }
@@ -133,16 +137,17 @@ impl Stage {
                     }
                     _ => copy(x, z),
                 }
-                self.activate(s, z, y);
+                self.activate(s, kinds, z, y);
             },
         );
     }
 
     /// From the gradient `dy` of this dense stage: *writes* `dx`, the gradient of the stage before.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn backward_dense<S: Simd>(
         self,
         s: S,
+        kinds: Kinds,
         dense: Dense,
         params: &[f32],
         dy: &[f32],
@@ -160,17 +165,18 @@ impl Stage {
                     dx,
                     scratch,
                     #[inline(always)]
-                    |s, place, dx| before.deactivate(s, part(taken, place, dx.len()), dx),
+                    |s, place, dx| before.deactivate(s, kinds, part(taken, place, dx.len()), dx),
                 );
             },
         );
     }
 
     /// From the gradient `dy` of a stage that is no product: *writes* `dparams`, and the gradient of the stage before.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn backward_other<S: Simd>(
         self,
         s: S,
+        kinds: Kinds,
         back: Back,
         dparams: &mut [f32],
         to: Option<Before>,
@@ -183,7 +189,7 @@ impl Stage {
             #[inline(always)]
             move || {
                 let (to, dparams) = (dx.as_deref_mut(), (dparams, false));
-                match self.op {
+                match kinds.op(self.op) {
                     Some(Layer::BatchNorm(norm)) => {
                         batch_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
@@ -199,7 +205,7 @@ impl Stage {
                     _ => copy(dy, to.unwrap_or_default()),
                 }
                 if let (Some(dx), Some((before, taken))) = (dx, before) {
-                    before.deactivate(s, taken, dx);
+                    before.deactivate(s, kinds, taken, dx);
                 }
             },
         );
@@ -207,8 +213,8 @@ impl Stage {
 
     /// `dy *= activation'`, from what [`taken`](Self::taken) gives.
     #[inline(always)]
-    pub(super) fn deactivate<S: Simd>(self, s: S, taken: &[f32], dy: &mut [f32]) {
-        if let Some(activation) = self.activation {
+    pub(super) fn deactivate<S: Simd>(self, s: S, kinds: Kinds, taken: &[f32], dy: &mut [f32]) {
+        if let Some(activation) = kinds.activation(self.activation) {
             activation.apply_gradient(s, taken, dy);
         }
     }
