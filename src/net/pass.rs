@@ -76,14 +76,14 @@ impl Pass<'_> {
         let (odd, products) = cut(rest, batch * odd);
         let mut hidden = [even, odd];
         let kinds = net.totals.kinds;
-        let last = net.stages_back().next().map_or(0, |last| last.index);
+        let last = net.stage_count().saturating_sub(1);
         let mut inputs = net.input_len();
         for stage in net.stages() {
             let (y, before) = pair(&mut hidden, stage.index);
             let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
             let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.outputs).0 };
             if let Some(Layer::Dense(dense)) = stage.op {
-                stage.forward_dense(s, kinds, dense, params, x, [&mut [], y], products);
+                stage.forward_dense(s, kinds, (dense, batch), params, x, [&mut [], y], products);
             } else if kinds.has_other() {
                 let memory = Memory::Eval(part(buffers, stage.buffers, stage.buffer_len()));
                 stage.forward_other(s, kinds, params, memory, x, [&mut [], y], products);
@@ -103,7 +103,7 @@ impl Pass<'_> {
             let kept = part_mut(to.kept, batch * stage.kept_before, batch * stage.kept());
             let y = cut(rest, batch * stage.outputs).0;
             if let Some(Layer::Dense(dense)) = stage.op {
-                stage.forward_dense(s, kinds, dense, params, x, [kept, y], to.products);
+                stage.forward_dense(s, kinds, (dense, batch), params, x, [kept, y], to.products);
             } else if kinds.has_other() {
                 let [start, len] = stage.moments_at(batch);
                 let buffers = part_mut(buffers, stage.buffers, stage.buffer_len());
@@ -139,10 +139,10 @@ impl Pass<'_> {
             let is_frozen = net.is_frozen(stage.layer);
             if let Some(Layer::Dense(dense)) = stage.op {
                 if !is_frozen {
-                    dense::param_gradient(s, dense, x, dy, dparams, false, scratch.products);
+                    dense::param_gradient(s, (dense, batch), x, dy, dparams, false, scratch.products);
                 }
                 if let Some(before) = before {
-                    stage.backward_dense(s, kinds, dense, params, dy, before, scratch.products);
+                    stage.backward_dense(s, kinds, (dense, batch), params, dy, before, scratch.products);
                 }
             } else if kinds.has_other() {
                 let [start, len] = stage.moments_at(batch);

@@ -289,12 +289,13 @@ extern "C" fn mark_stop() {
 #[unsafe(link_section = ".startup.print")]
 #[inline(never)]
 fn print_number(number: usize) {
-    for power in [10_000, 1000, 100, 10, 1] {
-        if number >= power || power == 1 {
-            print(&[b'0' + (number / power % 10) as u8]);
-        }
+    let (mut digits, mut rest, mut first) = ([b'\n'; 11], number, 10);
+    while first > 0 && (rest > 0 || first == 10) {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    print(b"\n");
+    print(&digits[first..]);
 }
 
 /// Numbers from -1 to 1, none of them twice in a row. *Writes* `xs`.

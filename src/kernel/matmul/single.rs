@@ -24,11 +24,44 @@ pub(super) fn multiply<S: Simd>(s: S, product: super::Product, c: Rows) {
     let job = &mut Job { product, start, alpha };
     match (a.transposed, b.transposed) {
         _ if alpha != 1.0 => elements(s, job, [0, 0]),
-        (false, true) if m == 1 => tiles::<S, Along<1>, Along<8>, 1, 8>(s, job),
+        (false, true) if m == 1 => row(s, job),
         (false, true) => tiles::<S, Along<4>, Along<4>, 4, 4>(s, job),
         (false, false) => tiles::<S, Along<4>, Across<4>, 4, 4>(s, job),
         (true, false) => tiles::<S, Across<4>, Across<4>, 4, 4>(s, job),
         (true, true) => elements(s, job, [0, 0]),
+    }
+}
+
+/// A row times stored rows, eight of them side by side.
+#[cfg_attr(not(target_os = "none"), inline(never))]
+fn row<S: Simd>(s: S, job: &mut Job) {
+    let mut column = 0;
+    while let Some((steps, c)) = job.product.row::<8>(column) {
+        let mut sums = [[0.0; 8]];
+        match job.start {
+            Start::Zero => {}
+            Start::Row(bias) => copy(bias.get(column..).unwrap_or_default(), &mut sums[0]),
+            Start::Out => copy(c, &mut sums[0]),
+        }
+        steps.begin(&mut sums).for_each(
+            #[inline(always)]
+            |[a], b| {
+                unrolled::<8>(
+                    #[inline(always)]
+                    |v| sums[0][v] = s.mul_add_one(a, b[v], sums[0][v]),
+                );
+            },
+        );
+        copy(&sums[0], c);
+        column += 8;
+    }
+}
+
+/// Copies what both have.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    for (to, x) in to.iter_mut().zip(from) {
+        *to = *x;
     }
 }
 
