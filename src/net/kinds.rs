@@ -50,14 +50,14 @@ macro_rules! activations {
         impl Kinds {
             /// The activation of a stage of the net.
             #[inline(always)]
-            pub(super) const fn activation(self, activation: Option<Activation>) -> Option<Activation> {
+            pub(super) const fn activation(self, activation: Activation) -> Activation {
                 if !cfg!(target_os = "none") {
                     return activation;
                 }
                 match activation {
-                    None => None,
-                    $(Some($pattern) if self.has($number) => activation,)*
-                    Some(_) => Some(Activation::Relu),
+                    Activation::Relu => Activation::Relu,
+                    $($pattern if self.has($number) => activation,)*
+                    _ => Activation::Relu,
                 }
             }
         }
@@ -106,9 +106,10 @@ macro_rules! layers {
                     return op;
                 }
                 match op {
-                    None => None,
+                    // A stage by itself.
+                    Some(Layer::Activation(_)) => None,
                     $(Some($pattern) if self.has($number) => op,)*
-                    Some(_) => None,
+                    _ => None,
                 }
             }
         }

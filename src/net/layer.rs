@@ -109,6 +109,7 @@ impl Layer {
     }
 
     /// The width of the rows that it takes, where it takes only one.
+    #[inline(always)]
     pub(super) const fn inputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.inputs),
@@ -117,6 +118,7 @@ impl Layer {
     }
 
     /// The width of the rows that it gives, where that does not follow from those that it takes.
+    #[inline(always)]
     pub(super) const fn outputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.outputs),
@@ -128,6 +130,7 @@ impl Layer {
     }
 
     /// The width of the rows that it makes of rows of this width.
+    #[inline(always)]
     pub(super) const fn outputs_of(&self, inputs: usize) -> usize {
         match self.outputs() {
             Some(outputs) => outputs,
@@ -153,6 +156,7 @@ impl Layer {
     }
 
     /// Floats of all that it learns.
+    #[inline(always)]
     pub(super) const fn param_len(&self) -> usize {
         match self {
             Self::Dense(dense) => dense.param_len(),
@@ -177,6 +181,7 @@ impl Layer {
     }
 
     /// Floats of all its buffers.
+    #[inline(always)]
     pub(super) const fn buffer_len(&self) -> usize {
         match self {
             Self::BatchNorm(norm) => norm.state_len(),
@@ -186,6 +191,7 @@ impl Layer {
     }
 
     /// Floats that a training pass saves of it beside its output: for each row, and once.
+    #[inline(always)]
     pub(super) const fn moments(&self) -> [usize; 2] {
         match self {
             Self::BatchNorm(norm) => [0, norm.saved_len()],

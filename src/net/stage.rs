@@ -62,6 +62,7 @@ impl Stage {
         if self.op.is_some() && self.activation.is_some() { self.layer + 1 } else { self.layer }
     }
 
+    #[inline(always)]
     pub(super) const fn param_len(&self) -> usize {
         match &self.op {
             Some(op) => op.param_len(),
@@ -69,6 +70,7 @@ impl Stage {
         }
     }
 
+    #[inline(always)]
     pub(super) const fn buffer_len(&self) -> usize {
         match &self.op {
             Some(op) => op.buffer_len(),
@@ -76,6 +78,7 @@ impl Stage {
         }
     }
 
+    #[inline(always)]
     pub(super) const fn moments(&self) -> [usize; 2] {
         match &self.op {
             Some(op) => op.moments(),
@@ -111,6 +114,32 @@ impl Place {
     }
 }
 
+/// The lengths of a stage.
+struct Sizes {
+    outputs: usize,
+    params: usize,
+    buffers: usize,
+    moments: [usize; 2],
+}
+
+impl Sizes {
+    #[inline(always)]
+    const fn of(op: Option<Layer>, kinds: Kinds, inputs: usize) -> Self {
+        match op {
+            Some(Layer::Dense(dense)) => {
+                Self { outputs: dense.outputs, params: dense.param_len(), buffers: 0, moments: [0; 2] }
+            }
+            Some(op) if kinds.has_other() => Self {
+                outputs: op.outputs_of(inputs),
+                params: op.param_len(),
+                buffers: op.buffer_len(),
+                moments: op.moments(),
+            },
+            _ => Self { outputs: inputs, params: 0, buffers: 0, moments: [0; 2] },
+        }
+    }
+}
+
 /// What a walk over all stages finds: made once with the net, so that no call to a small one spends its time on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Totals {
@@ -128,14 +157,16 @@ pub(super) struct Totals {
 #[derive(Clone, Debug)]
 pub(super) struct Stages<'a> {
     layers: &'a [Layer],
+    kinds: Kinds,
     next: Stage,
 }
 
 impl<'a> Stages<'a> {
-    const fn new(layers: &'a [Layer]) -> Self {
-        Stages { layers, next: Stage::START }
+    const fn new(layers: &'a [Layer], kinds: Kinds) -> Self {
+        Stages { layers, kinds, next: Stage::START }
     }
 
+    #[cfg_attr(target_os = "none", inline(always))]
     const fn step(&mut self) -> Option<Stage> {
         let (op, rest) = match self.layers {
             [Layer::Activation(_), ..] => (None, self.layers),
@@ -143,20 +174,17 @@ impl<'a> Stages<'a> {
             [] => return None,
         };
         let (activation, rest) = match rest {
-            [Layer::Activation(activation), rest @ ..] => (Some(*activation), rest),
+            [Layer::Activation(activation), rest @ ..] => (Some(self.kinds.activation(*activation)), rest),
             _ => (None, rest),
         };
-        let outputs = match op {
-            Some(op) => op.outputs_of(self.next.outputs),
-            None => self.next.outputs,
-        };
+        let Sizes { outputs, params, buffers, moments } = Sizes::of(op, self.kinds, self.next.outputs);
         let stage = Stage { op, activation, outputs, ..self.next };
-        let ([rows, once], [more_rows, more_once]) = (stage.moments_before, stage.moments());
+        let ([rows, once], [more_rows, more_once]) = (stage.moments_before, moments);
         self.next = Stage {
             index: stage.index + 1,
             layer: stage.layer + self.layers.len() - rest.len(),
-            params: stage.params.saturating_add(stage.param_len()),
-            buffers: stage.buffers.saturating_add(stage.buffer_len()),
+            params: stage.params.saturating_add(params),
+            buffers: stage.buffers.saturating_add(buffers),
             before: stage.before.saturating_add(outputs),
             kept_before: stage.kept_before.saturating_add(stage.kept()),
             moments_before: [rows.saturating_add(more_rows), once.saturating_add(more_once)],
@@ -169,7 +197,7 @@ impl<'a> Stages<'a> {
 
 impl Iterator for Stages<'_> {
     type Item = Stage;
-    #[inline]
+    #[cfg_attr(target_os = "none", inline(always))]
     fn next(&mut self) -> Option<Stage> {
         self.step()
     }
@@ -184,7 +212,8 @@ const fn max(a: usize, b: usize) -> usize {
 
 impl Totals {
     pub(super) const fn of(layers: &[Layer], frozen: &[Range<usize>]) -> Self {
-        let mut stages = Stages::new(layers);
+        let kinds = Kinds::of(layers);
+        let mut stages = Stages::new(layers, kinds);
         let (mut widest, mut first_learning) = ([0; 2], usize::MAX);
         while let Some(stage) = stages.step() {
             let widest = &mut widest[stage.index % 2];
@@ -193,7 +222,7 @@ impl Totals {
                 first_learning = stage.index;
             }
         }
-        Self { end: stages.next.place(), widest, first_learning, kinds: Kinds::of(layers) }
+        Self { end: stages.next.place(), widest, first_learning, kinds }
     }
 }
 
@@ -209,25 +238,27 @@ pub(super) const fn is_within(number: usize, mut ranges: &[Range<usize>]) -> boo
 }
 
 /// The stage before: layers pair up from behind as they do from the front.
-fn stage_before(layers: &[Layer], stage: Stage) -> Option<Stage> {
+fn stage_before(layers: &[Layer], kinds: Kinds, stage: Stage) -> Option<Stage> {
     let all = layers.get(..stage.layer)?;
     let (activation, rest) = match all {
-        [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
+        [rest @ .., Layer::Activation(activation)] => (Some(kinds.activation(*activation)), rest),
         _ => (None, all),
     };
     let (op, rest) = match rest {
         [.., Layer::Activation(_)] | [] => (None, rest),
         [rest @ .., op] => (Some(*op), rest),
     };
-    let outputs = match op.and_then(|op| op.outputs()) {
-        Some(outputs) => outputs,
-        None => rest.iter().rev().find_map(Layer::outputs)?,
+    // An activation alone, or a dropout, is as wide as what comes before.
+    let inputs = match op {
+        Some(Layer::Dense(_)) => 0,
+        _ => rest.iter().rev().find_map(Layer::outputs)?,
     };
+    let Sizes { outputs, params, buffers, moments } = Sizes::of(op, kinds, inputs);
     let before = Stage { index: stage.index.checked_sub(1)?, layer: rest.len(), op, activation, outputs, ..stage };
-    let ([rows, once], [less_rows, less_once]) = (stage.moments_before, before.moments());
+    let ([rows, once], [less_rows, less_once]) = (stage.moments_before, moments);
     Some(Stage {
-        params: stage.params.saturating_sub(before.param_len()),
-        buffers: stage.buffers.saturating_sub(before.buffer_len()),
+        params: stage.params.saturating_sub(params),
+        buffers: stage.buffers.saturating_sub(buffers),
         before: stage.before.saturating_sub(outputs),
         kept_before: stage.kept_before.saturating_sub(before.kept()),
         moments_before: [rows.saturating_sub(less_rows), once.saturating_sub(less_once)],
@@ -236,15 +267,16 @@ fn stage_before(layers: &[Layer], stage: Stage) -> Option<Stage> {
 }
 
 impl<'a> Sequential<'a> {
+    #[inline(always)]
     pub(super) const fn stages(&self) -> Stages<'a> {
-        Stages::new(self.layers)
+        Stages::new(self.layers, self.totals.kinds)
     }
 
     /// The stages from the last to the first.
     pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage> + use<'a> {
         // Nothing borrows the net: a constant whose address is known somewhere would be one no longer.
-        let layers = self.layers;
-        core::iter::successors(stage_before(layers, self.totals.end.stage()), move |stage| stage_before(layers, *stage))
+        let (layers, kinds) = (self.layers, self.totals.kinds);
+        core::iter::successors(stage_before(layers, kinds, self.totals.end.stage()), move |stage| stage_before(layers, kinds, *stage))
     }
 
     /// Width of a row of the input.

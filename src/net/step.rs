@@ -93,10 +93,12 @@ impl Stage {
     /// `y = activation(z)`, or `z = activation(z)` where there is no `y`.
     #[inline(always)]
     fn activate<S: Simd>(self, s: S, kinds: Kinds, z: &mut [f32], y: &mut [f32]) {
-        match kinds.activation(self.activation) {
-            Some(activation) if y.is_empty() => activation.apply(s, z),
-            Some(activation) => activation.apply_to(s, z, y),
-            None => {}
+        let Some(activation) = self.activation else { return };
+        let activation = kinds.activation(activation);
+        if y.is_empty() {
+            activation.apply(s, z);
+        } else {
+            activation.apply_to(s, z, y);
         }
     }
 
@@ -214,8 +216,8 @@ impl Stage {
     /// `dy *= activation'`, from what [`taken`](Self::taken) gives.
     #[inline(always)]
     pub(super) fn deactivate<S: Simd>(self, s: S, kinds: Kinds, taken: &[f32], dy: &mut [f32]) {
-        if let Some(activation) = kinds.activation(self.activation) {
-            activation.apply_gradient(s, taken, dy);
+        if let Some(activation) = self.activation {
+            kinds.activation(activation).apply_gradient(s, taken, dy);
         }
     }
 

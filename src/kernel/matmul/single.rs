@@ -5,6 +5,7 @@
 //! elements that are done, which gives them the same bits again, or element by element.
 
 use super::sums::Start;
+use core::array::from_fn;
 use crate::simd::{Across, Along, Lines, Product, Rows, Simd, unrolled};
 
 /// A product whose operands are checked.
@@ -37,12 +38,12 @@ pub(super) fn multiply<S: Simd>(s: S, product: super::Product, c: Rows) {
 fn row<S: Simd>(s: S, job: &mut Job) {
     let mut column = 0;
     while let Some((steps, c)) = job.product.row::<8>(column) {
-        let mut sums = [[0.0; 8]];
-        match job.start {
-            Start::Zero => {}
-            Start::Row(bias) => copy(bias.get(column..).unwrap_or_default(), &mut sums[0]),
-            Start::Out => copy(c, &mut sums[0]),
-        }
+        let start = match job.start {
+            Start::Zero => &[],
+            Start::Row(bias) => bias.get(column..).unwrap_or_default(),
+            Start::Out => &*c,
+        };
+        let mut sums = [from_fn(|v| start.get(v).copied().unwrap_or_default())];
         steps.begin(&mut sums).for_each(
             #[inline(always)]
             |[a], b| {
@@ -52,16 +53,10 @@ fn row<S: Simd>(s: S, job: &mut Job) {
                 );
             },
         );
-        copy(&sums[0], c);
+        for (to, sum) in c.iter_mut().zip(&sums[0]) {
+            *to = *sum;
+        }
         column += 8;
-    }
-}
-
-/// Copies what both have.
-#[inline(always)]
-fn copy(from: &[f32], to: &mut [f32]) {
-    for (to, x) in to.iter_mut().zip(from) {
-        *to = *x;
     }
 }
 
