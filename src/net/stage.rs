@@ -143,6 +143,8 @@ impl Sizes {
 /// What a walk over all stages finds: made once with the net, so that no call to a small one spends its time on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Totals {
+    /// The width of a row of the input.
+    inputs: usize,
     /// Where the stage that would follow the last one would begin.
     end: Place,
     /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
@@ -222,7 +224,12 @@ impl Totals {
                 first_learning = stage.index;
             }
         }
-        Self { end: stages.next.place(), widest, first_learning, kinds }
+        let inputs = match layers {
+            [first, ..] => first.inputs(),
+            [] => None,
+        };
+        let inputs = if let Some(inputs) = inputs { inputs } else { 0 };
+        Self { inputs, end: stages.next.place(), widest, first_learning, kinds }
     }
 }
 
@@ -276,19 +283,16 @@ impl<'a> Sequential<'a> {
     pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage> + use<'a> {
         // Nothing borrows the net: a constant whose address is known somewhere would be one no longer.
         let (layers, kinds) = (self.layers, self.totals.kinds);
-        core::iter::successors(stage_before(layers, kinds, self.totals.end.stage()), move |stage| stage_before(layers, kinds, *stage))
+        core::iter::successors(stage_before(layers, kinds, self.totals.end.stage()), move |stage| {
+            stage_before(layers, kinds, *stage)
+        })
     }
 
     /// Width of a row of the input.
+    #[inline]
     #[must_use]
     pub const fn input_len(&self) -> usize {
-        match self.layers {
-            [first, ..] => match first.inputs() {
-                Some(inputs) => inputs,
-                None => 0,
-            },
-            _ => 0,
-        }
+        self.totals.inputs
     }
 
     /// Width of a row of the output.

@@ -38,8 +38,8 @@ pub(crate) trait Lines<const N: usize>: Copy {
     /// Whether this is how lines are read that are so far apart, and whose floats are `step` apart.
     fn are_such(strides: [usize; 2]) -> bool;
 
-    /// Lines from `data` on, [apart and step](Self::are_such). Where there are fewer, the last one stands for the others too.
-    fn new(data: *const f32, strides: [usize; 2], count: usize) -> Self;
+    /// Lines from `data` on, [apart and step](Self::are_such).
+    fn new(data: *const f32, strides: [usize; 2]) -> Self;
 
     /// The next float of each line.
     ///
@@ -68,13 +68,13 @@ impl<const N: usize> Lines<N> for Along<N> {
     }
 
     #[inline(always)]
-    fn new(data: *const f32, [apart, _]: [usize; 2], count: usize) -> Self {
+    fn new(data: *const f32, [apart, _]: [usize; 2]) -> Self {
         let (mut lines, mut next) = ([data; N], data);
         unrolled::<N>(
             #[inline(always)]
             |i| {
                 lines[i] = next;
-                next = if i + 1 < count { next.wrapping_add(apart) } else { next };
+                next = next.wrapping_add(apart);
             },
         );
         Self(lines)
@@ -121,7 +121,7 @@ impl<const N: usize> Lines<N> for Across<N> {
     }
 
     #[inline(always)]
-    fn new(data: *const f32, [_, step]: [usize; 2], _: usize) -> Self {
+    fn new(data: *const f32, [_, step]: [usize; 2]) -> Self {
         Self { place: data, step }
     }
 
@@ -181,26 +181,9 @@ impl<'a> Product<'a> {
             return None;
         }
         // Without steps they may point outside, where nobody reads.
-        let a = A::new(self.a.wrapping_add(row.wrapping_mul(a_strides[0])), a_strides, R);
-        let b = B::new(self.b.wrapping_add(column.wrapping_mul(b_strides[0])), b_strides, V);
+        let a = A::new(self.a.wrapping_add(row.wrapping_mul(a_strides[0])), a_strides);
+        let b = B::new(self.b.wrapping_add(column.wrapping_mul(b_strides[0])), b_strides);
         Some((Steps { a, b, left: self.depth, slices: PhantomData }, c))
-    }
-
-    /// As [`tile`](Self::tile) of the first row, of up to `V` columns: as many as there are, at least one.
-    #[inline(always)]
-    pub(crate) fn row<const V: usize>(
-        &mut self,
-        column: usize,
-    ) -> Option<(Steps<'_, Along<1>, Along<V>, 1, V>, &mut [f32])> {
-        let [[_, a_step], [b_apart, b_step]] = self.strides;
-        let c = self.c.row(0).get_mut(column..)?;
-        if c.is_empty() || a_step != 1 || b_step != 1 {
-            return None;
-        }
-        let count = c.len().min(V);
-        let a = Along::new(self.a, [0, 1], 1);
-        let b = Along::new(self.b.wrapping_add(column.wrapping_mul(b_apart)), [b_apart, 1], count);
-        Some((Steps { a, b, left: self.depth, slices: PhantomData }, c.get_mut(..count)?))
     }
 }
 

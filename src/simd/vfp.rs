@@ -4,6 +4,7 @@
 //! They multiply, then add. `vmla` rounds twice too, and is one instruction, but takes three cycles on a Cortex-M4, where these
 //! two take two. Two sums take turns, as an addition waits for the one before.
 
+use super::lines::unrolled;
 use core::arch::asm;
 
 /// `sums[i][v] += a[i] . b[v]` over as many of the next `left` floats of each as a loop here takes; moves `a` and `b` on behind
@@ -13,11 +14,6 @@ use core::arch::asm;
 /// - each of `a` and of `b` points to `left` floats.
 #[inline(always)]
 pub(super) unsafe fn begin(left: usize, a: &mut [*const f32], b: &mut [*const f32], sums: &mut [f32]) -> usize {
-    if let (1.., [a], Ok(b), Ok(sums)) = (left / 4, &mut *a, b.try_into(), sums.try_into()) {
-        // SAFETY: the caller's promise.
-        unsafe { one_by_eight(left / 4, a, b, sums) }
-        return left / 4 * 4;
-    }
     if let (1.., Ok(a), Ok(b), Ok(sums)) = (left / 2, a.try_into(), b.try_into(), sums.try_into()) {
         // SAFETY: the caller's promise.
         unsafe { four_by_four(left / 2, a, b, sums) }
@@ -30,25 +26,72 @@ pub(super) unsafe fn begin(left: usize, a: &mut [*const f32], b: &mut [*const f3
 macro_rules! four_for_two_sums {
     ($b:literal, $c:literal, $x:literal, $y:literal) => {
         concat!(
-            "vldmia {", $b, "}!, {{s12-s15}}\n vldmia {", $c, "}!, {{s16-s19}}\n",
+            "vldmia {",
+            $b,
+            "}!, {{s12-s15}}\n vldmia {",
+            $c,
+            "}!, {{s16-s19}}\n",
             "vmul.f32 s12, s12, s8\n vmul.f32 s16, s16, s8\n vmul.f32 s13, s13, s9\n vmul.f32 s17, s17, s9\n",
             "vmul.f32 s14, s14, s10\n vmul.f32 s18, s18, s10\n vmul.f32 s15, s15, s11\n vmul.f32 s19, s19, s11\n",
-            "vadd.f32 ", $x, ", ", $x, ", s12\n vadd.f32 ", $y, ", ", $y, ", s16\n",
-            "vadd.f32 ", $x, ", ", $x, ", s13\n vadd.f32 ", $y, ", ", $y, ", s17\n",
-            "vadd.f32 ", $x, ", ", $x, ", s14\n vadd.f32 ", $y, ", ", $y, ", s18\n",
-            "vadd.f32 ", $x, ", ", $x, ", s15\n vadd.f32 ", $y, ", ", $y, ", s19\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s12\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s16\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s13\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s17\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s14\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s18\n",
+            "vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s15\n vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s19\n",
         )
     };
 }
 
-/// `sums[v] += a . b[v]` over four floats of each at a time, in order; moves `a` and `b` on behind the last.
-///
-/// # Safety
-/// - `fours` is not 0;
-/// - `a` and each of `b` point to so many times four floats.
+/// `sums[v] += a . b[v]` for eight rows of `b`, `apart` from each other: over as many floats, from the first on, as the answer
+/// says, which is 0 where there are not eight sums or `b` ends too early.
 #[inline(always)]
-unsafe fn one_by_eight(fours: usize, a: &mut *const f32, b: &mut [*const f32; 8], sums: &mut [f32; 8]) {
-    // SAFETY: it reads what the caller promises, and reads and writes the sums.
+pub(crate) fn one_by_eight(a: &[f32], b: &[f32], apart: usize, sums: &mut [f32]) -> usize {
+    let Ok(sums) = <&mut [f32; 8]>::try_from(sums) else { return 0 };
+    let fours = a.len() / 4;
+    let end = apart.checked_mul(7).and_then(|last| last.checked_add(a.len()));
+    if fours == 0 || end.is_none_or(|end| end > b.len()) {
+        return 0;
+    }
+    let (mut rows, mut next) = ([b.as_ptr(); 8], b.as_ptr());
+    unrolled::<8>(
+        #[inline(always)]
+        |v| {
+            rows[v] = next;
+            next = next.wrapping_add(apart);
+        },
+    );
+    // SAFETY: it reads `4 * fours` floats of `a` and of each row, which were checked to be there, and reads and writes the sums.
     unsafe {
         asm!(
             "vldmia {sums}, {{s0-s7}}",
@@ -60,28 +103,64 @@ unsafe fn one_by_eight(fours: usize, a: &mut *const f32, b: &mut [*const f32; 8]
             "subs {fours}, {fours}, #1",
             "bne 2b",
             "vstmia {sums}, {{s0-s7}}",
-            fours = inout(reg) fours => _, a = inout(reg) *a, sums = in(reg) sums.as_mut_ptr(),
-            b0 = inout(reg) b[0], b1 = inout(reg) b[1], b2 = inout(reg) b[2], b3 = inout(reg) b[3],
-            b4 = inout(reg) b[4], b5 = inout(reg) b[5], b6 = inout(reg) b[6], b7 = inout(reg) b[7],
+            fours = inout(reg) fours => _, a = inout(reg) a.as_ptr() => _, sums = in(reg) sums.as_mut_ptr(),
+            b0 = inout(reg) rows[0] => _, b1 = inout(reg) rows[1] => _, b2 = inout(reg) rows[2] => _,
+            b3 = inout(reg) rows[3] => _, b4 = inout(reg) rows[4] => _, b5 = inout(reg) rows[5] => _,
+            b6 = inout(reg) rows[6] => _, b7 = inout(reg) rows[7] => _,
             out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
             out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
             out("s16") _, out("s17") _, out("s18") _, out("s19") _,
             options(nostack)
         );
     }
+    4 * fours
 }
 
 /// Two products for each of a row's four sums.
 macro_rules! two_for_four_sums {
     ($a:literal, $w:literal, $x:literal, $y:literal, $z:literal) => {
         concat!(
-            "vldmia {", $a, "}!, {{s24-s25}}\n",
+            "vldmia {",
+            $a,
+            "}!, {{s24-s25}}\n",
             "vmul.f32 s26, s24, s16\n vmul.f32 s27, s24, s18\n vmul.f32 s28, s24, s20\n vmul.f32 s29, s24, s22\n",
-            "vadd.f32 ", $w, ", ", $w, ", s26\n vadd.f32 ", $x, ", ", $x, ", s27\n",
-            "vadd.f32 ", $y, ", ", $y, ", s28\n vadd.f32 ", $z, ", ", $z, ", s29\n",
+            "vadd.f32 ",
+            $w,
+            ", ",
+            $w,
+            ", s26\n vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s27\n",
+            "vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s28\n vadd.f32 ",
+            $z,
+            ", ",
+            $z,
+            ", s29\n",
             "vmul.f32 s26, s25, s17\n vmul.f32 s27, s25, s19\n vmul.f32 s28, s25, s21\n vmul.f32 s29, s25, s23\n",
-            "vadd.f32 ", $w, ", ", $w, ", s26\n vadd.f32 ", $x, ", ", $x, ", s27\n",
-            "vadd.f32 ", $y, ", ", $y, ", s28\n vadd.f32 ", $z, ", ", $z, ", s29\n",
+            "vadd.f32 ",
+            $w,
+            ", ",
+            $w,
+            ", s26\n vadd.f32 ",
+            $x,
+            ", ",
+            $x,
+            ", s27\n",
+            "vadd.f32 ",
+            $y,
+            ", ",
+            $y,
+            ", s28\n vadd.f32 ",
+            $z,
+            ", ",
+            $z,
+            ", s29\n",
         )
     };
 }
@@ -92,12 +171,7 @@ macro_rules! two_for_four_sums {
 /// - `twos` is not 0;
 /// - each of `a` and of `b` points to so many times two floats.
 #[inline(always)]
-unsafe fn four_by_four(
-    twos: usize,
-    a: &mut [*const f32; 4],
-    b: &mut [*const f32; 4],
-    sums: &mut [f32; 16],
-) {
+unsafe fn four_by_four(twos: usize, a: &mut [*const f32; 4], b: &mut [*const f32; 4], sums: &mut [f32; 16]) {
     // SAFETY: it reads what the caller promises, and reads and writes the sums.
     unsafe {
         asm!(
