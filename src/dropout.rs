@@ -15,7 +15,7 @@
 pub use crate::kernel::Stream;
 
 use crate::error::{Error, Result};
-use crate::kernel::{WORDS, map, threshold};
+use crate::kernel::{Purpose, WORDS, map, threshold};
 use crate::shape::check_len;
 use crate::simd::{Simd, root_f64};
 use crate::{dispatch, simd};
@@ -175,6 +175,7 @@ fn factors<S: Simd>(s: S, stream: Stream, block: u64, (least, scale): (u32, f32)
         #[inline(always)]
         move || {
             stream.fill(
+                Purpose::Dropout,
                 block,
                 out,
                 #[inline(always)]

@@ -11,7 +11,7 @@ use crate::norm::rms_norm::RmsNorm;
 use core::fmt;
 use rand_core::Rng;
 
-/// A layer of a [`Sequential`] net.
+/// A layer of a [`Sequential`](super::Sequential) net.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Layer {
@@ -109,7 +109,6 @@ impl Layer {
     }
 
     /// The width of the rows that it takes, where it takes only one.
-    #[inline(always)]
     pub(super) const fn inputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.inputs),
@@ -118,7 +117,6 @@ impl Layer {
     }
 
     /// The width of the rows that it gives, where that does not follow from those that it takes.
-    #[inline(always)]
     pub(super) const fn outputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.outputs),
@@ -130,7 +128,6 @@ impl Layer {
     }
 
     /// The width of the rows that it makes of rows of this width.
-    #[inline(always)]
     pub(super) const fn outputs_of(&self, inputs: usize) -> usize {
         match self.outputs() {
             Some(outputs) => outputs,
@@ -155,18 +152,6 @@ impl Layer {
         ]
     }
 
-    /// Floats of all that it learns.
-    #[inline(always)]
-    pub(super) const fn param_len(&self) -> usize {
-        match self {
-            Self::Dense(dense) => dense.param_len(),
-            Self::BatchNorm(norm) => norm.param_len(),
-            Self::LayerNorm(norm) => norm.param_len(),
-            Self::RmsNorm(norm) => norm.param_len(),
-            Self::Activation(_) | Self::Dropout(_) => 0,
-        }
-    }
-
     /// What it keeps from step to step without learning it.
     pub(super) const fn buffers(&self) -> [Part; 3] {
         match self {
@@ -180,24 +165,18 @@ impl Layer {
         }
     }
 
-    /// Floats of all its buffers.
-    #[inline(always)]
-    pub(super) const fn buffer_len(&self) -> usize {
+    /// Floats of all that it learns and keeps, and that a training pass saves of it beside its output.
+    pub(super) const fn extent(&self) -> Extent {
+        let none = Extent::NONE;
         match self {
-            Self::BatchNorm(norm) => norm.state_len(),
-            Self::Dropout(_) => 2 * DIGITS,
-            _ => 0,
-        }
-    }
-
-    /// Floats that a training pass saves of it beside its output: for each row, and once.
-    #[inline(always)]
-    pub(super) const fn moments(&self) -> [usize; 2] {
-        match self {
-            Self::BatchNorm(norm) => [0, norm.saved_len()],
-            Self::LayerNorm(norm) => [norm.saved_len(1), 0],
-            Self::RmsNorm(norm) => [norm.saved_len(1), 0],
-            _ => [0; 2],
+            Self::Dense(dense) => Extent { params: dense.param_len(), ..none },
+            Self::Activation(_) => none,
+            Self::BatchNorm(norm) => {
+                Extent { params: norm.param_len(), buffers: norm.state_len(), moments: norm.saved_len(), ..none }
+            }
+            Self::LayerNorm(norm) => Extent { params: norm.param_len(), row_moments: norm.saved_len(1), ..none },
+            Self::RmsNorm(norm) => Extent { params: norm.param_len(), row_moments: norm.saved_len(1), ..none },
+            Self::Dropout(_) => Extent { buffers: 2 * DIGITS, ..none },
         }
     }
 
@@ -278,6 +257,52 @@ impl fmt::Display for Layer {
             Self::Dropout(dropout) => f.pad(if dropout.alpha { "AlphaDropout" } else { "Dropout" }),
             Self::Activation(activation) => activation.fmt(f),
         }
+    }
+}
+
+/// Lengths in the flat slices, or places in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub params: usize,
+    pub buffers: usize,
+    /// For each row, its output.
+    pub outputs: usize,
+    /// For each row, what its activation takes, where that is kept.
+    pub kept: usize,
+    /// What a norm saves of each row.
+    pub row_moments: usize,
+    /// What a norm saves of a batch.
+    pub moments: usize,
+}
+
+impl Extent {
+    pub(super) const NONE: Self = Self { params: 0, buffers: 0, outputs: 0, kept: 0, row_moments: 0, moments: 0 };
+
+    pub(super) const fn after(self, other: Self) -> Self {
+        Self {
+            params: self.params.saturating_add(other.params),
+            buffers: self.buffers.saturating_add(other.buffers),
+            outputs: self.outputs.saturating_add(other.outputs),
+            kept: self.kept.saturating_add(other.kept),
+            row_moments: self.row_moments.saturating_add(other.row_moments),
+            moments: self.moments.saturating_add(other.moments),
+        }
+    }
+
+    pub(super) const fn before(self, other: Self) -> Self {
+        Self {
+            params: self.params.saturating_sub(other.params),
+            buffers: self.buffers.saturating_sub(other.buffers),
+            outputs: self.outputs.saturating_sub(other.outputs),
+            kept: self.kept.saturating_sub(other.kept),
+            row_moments: self.row_moments.saturating_sub(other.row_moments),
+            moments: self.moments.saturating_sub(other.moments),
+        }
+    }
+
+    /// Floats of moments for a batch.
+    pub(super) const fn moments_of(&self, batch: usize) -> usize {
+        batch.saturating_mul(self.row_moments).saturating_add(self.moments)
     }
 }
 

@@ -1,10 +1,36 @@
 //! A sequential net: a constant description that binds the caller's flat buffers.
 //!
-//! All parameters are one slice in PyTorch's order (for each dense layer `weight[outputs][inputs]`, then `bias`), all
-//! gradients another of the same layout, so that an optimizer is one pass and a checkpoint one write. Every length is
-//! a `const fn`: static buffers on a microcontroller, a `Vec` elsewhere.
+//! All parameters are one slice in PyTorch's order (for each layer `weight`, then `bias`), all gradients another of the same
+//! layout, so that an optimizer is one pass and a checkpoint one write. Every length is a `const fn`: static buffers on a
+//! microcontroller, a `Vec` elsewhere.
+//!
+//! What batch norm and dropout keep from step to step without learning it (PyTorch's buffers: running statistics; here also
+//! the seed and the number of the masks) is a third slice. Such a net works in one of two modes:
+//!
+//! ```
+//! use flatgrad::{net::{Layer, Sequential}, optim::Adam, sequential};
+//! # use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
+//!
+//! const NET: Sequential =
+//!     sequential![Layer::dense(2, 16), Layer::batch_norm(16), Layer::relu(), Layer::dropout(0.1), Layer::dense(16, 2)];
+//! const ADAM: Adam = Adam { lr: 0.05, ..Adam::new() };
+//! let (x, labels) = ([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0, 1, 1, 0]);
+//! let (mut params, mut grads) = ([0.0; NET.param_len()], [0.0; NET.param_len()]);
+//! let (mut state, mut buffers) = ([0.0; ADAM.state_len(NET.param_len())], [0.0; NET.buffer_len()]);
+//! let mut scratch = [0.0; NET.train_scratch_len(4)];
+//!
+//! NET.init(&mut params, &mut Xoshiro256PlusPlus::seed_from_u64(1))?;
+//! NET.init_buffers(&mut buffers, 2)?;
+//! for _ in 0..200 {
+//!     NET.train(&mut buffers)?.loss_and_grad(&params, &x, &labels, &mut grads, &mut scratch)?;
+//!     ADAM.step(&mut params, &grads, &mut state)?;
+//! }
+//! let (mut out, mut scratch) = ([0.0; 2 * 4], [0.0; NET.forward_scratch_len(4)]);
+//! NET.eval(&buffers)?.forward(&params, &x, &mut out, &mut scratch)?;
+//! assert!(out[0] > out[1] && out[2] < out[3] && out[4] < out[5] && out[6] > out[7]); // it has learnt XOR
+//! # Ok::<(), flatgrad::Error>(())
+//! ```
 
-mod kinds;
 mod layer;
 mod mode;
 mod pass;
@@ -65,8 +91,8 @@ macro_rules! sequential {
             match $crate::net::Sequential::new(LAYERS) {
                 Ok(net) => net,
                 Err(_) => panic!(
-                    "the first layer must be dense, each must take as many inputs as the one before gives, and the \
-                     parameters of activations must be in their ranges"
+                    "the first layer must have a width, each must take as many inputs as the one before gives, and the \
+                     numbers of layers must be in their ranges"
                 ),
             }
         }
@@ -188,7 +214,7 @@ impl<'a> Sequential<'a> {
         check_len("params", params, self.param_len(), 1)?;
         let mut rest = params;
         for (i, layer) in self.layers.iter().enumerate() {
-            let (own, others) = rest.split_at_mut_checked(layer.param_len()).unwrap_or_default();
+            let (own, others) = rest.split_at_mut_checked(layer.extent().params).unwrap_or_default();
             let law = if let Layer::Dense(_) = layer { law(i, layer) } else { Init::default() };
             layer.init(law, own, rng)?;
             rest = others;
@@ -196,7 +222,11 @@ impl<'a> Sequential<'a> {
         Ok(())
     }
 
-    /// *Writes* the buffers of a net that has some as they are before the first step.
+    /// *Writes* the buffers of a net that has some as they are before the first step: running means 0 and variances 1, no
+    /// batches, and the seed of all dropout masks, whose steps begin at 1.
+    ///
+    /// A mask is a function of the seed, the step, the layer's number and the element, so buffers that are stored and loaded
+    /// go on with the masks that would have come.
     ///
     /// # Errors
     /// [`Error::Length`] where `buffers` does not fit; nothing is written.
@@ -204,7 +234,7 @@ impl<'a> Sequential<'a> {
         check_len("buffers", buffers, self.buffer_len(), 1)?;
         let mut rest = buffers;
         for layer in self.layers {
-            let (own, others) = rest.split_at_mut_checked(layer.buffer_len()).unwrap_or_default();
+            let (own, others) = rest.split_at_mut_checked(layer.extent().buffers).unwrap_or_default();
             layer.init_buffers(own, seed)?;
             rest = others;
         }

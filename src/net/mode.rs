@@ -205,7 +205,7 @@ impl<'a> Sequential<'a> {
     /// # Errors
     /// [`Error::Length`] where `scratch` is too short for that batch.
     pub fn output<'s>(&self, scratch: &'s [f32], batch: usize) -> Result<&'s [f32]> {
-        let end = self.outputs_len().saturating_mul(batch);
+        let end = self.all().outputs.saturating_mul(batch);
         let start = end.saturating_sub(self.output_len().saturating_mul(batch));
         scratch.get(start..end).ok_or(Error::Length { argument: "scratch", expected: end, found: scratch.len() })
     }

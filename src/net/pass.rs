@@ -4,7 +4,7 @@
 //! with the factor of that activation's derivative, while it is in cache.
 
 use super::stage::Stage;
-use super::step::{Back, Memory, copy};
+use super::step::{Back, Memory, backward_dense, copy, deactivate, forward_dense};
 use super::{Layer, Sequential};
 use crate::dense;
 use crate::loss::{Batch, Losses};
@@ -36,9 +36,9 @@ pub(super) struct Scratch<'s> {
 impl<'s> Scratch<'s> {
     pub(super) fn new(net: &Sequential, batch: usize, scratch: &'s mut [f32]) -> Self {
         let [even, odd] = net.totals.widest;
-        let (outputs, rest) = cut(scratch, batch * net.outputs_len());
-        let (kept, rest) = cut(rest, batch * net.kept_len());
-        let (moments, rest) = cut(rest, net.moments_len(batch));
+        let (outputs, rest) = cut(scratch, batch * net.all().outputs);
+        let (kept, rest) = cut(rest, batch * net.all().kept);
+        let (moments, rest) = cut(rest, net.all().moments_of(batch));
         let (even, rest) = cut(rest, batch * even);
         let (odd, products) = cut(rest, batch * odd);
         Self { outputs, kept, moments, gradients: [even, odd], products }
@@ -66,7 +66,7 @@ fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32],
     if index.is_multiple_of(2) { (even, odd) } else { (odd, even) }
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
     /// Inference: only the last output is kept.
     #[inline(always)]
     pub(super) fn infer<S: Simd>(self, s: S, buffers: &[f32], out: &mut [f32], scratch: &mut [f32]) {
@@ -75,20 +75,20 @@ impl Pass<'_> {
         let (even, rest) = cut(scratch, batch * even);
         let (odd, products) = cut(rest, batch * odd);
         let mut hidden = [even, odd];
-        let kinds = net.totals.kinds;
-        let last = net.stage_count().saturating_sub(1);
+        let last = net.stages_back().next().map_or(0, |last| last.index);
         let mut inputs = net.input_len();
         for stage in net.stages() {
             let (y, before) = pair(&mut hidden, stage.index);
             let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
-            let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.outputs).0 };
+            let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.own.outputs).0 };
+            let params = part(params, stage.start.params, stage.own.params);
             if let Some(Layer::Dense(dense)) = stage.op {
-                stage.forward_dense(s, kinds, (dense, batch), params, x, [&mut [], y], products);
-            } else if kinds.has_other() {
-                let memory = Memory::Eval(part(buffers, stage.buffers, stage.buffer_len()));
-                stage.forward_other(s, kinds, params, memory, x, [&mut [], y], products);
+                forward_dense(s, (*dense, stage.activation), params, x, [&mut [], y], products);
+            } else {
+                let memory = Memory::Eval(part(buffers, stage.start.buffers, stage.own.buffers));
+                stage.forward_other(s, params, memory, x, [&mut [], y], products);
             }
-            inputs = stage.outputs;
+            inputs = stage.own.outputs;
         }
     }
 
@@ -96,29 +96,31 @@ impl Pass<'_> {
     #[inline(always)]
     pub(super) fn forward_train<S: Simd>(self, s: S, buffers: &mut [f32], to: &mut Scratch) {
         let Self { net, params, x, batch } = self;
-        let (mut inputs, kinds) = (0, net.totals.kinds);
+        let mut inputs = 0;
         for stage in net.stages() {
-            let (before, rest) = cut(to.outputs, batch * stage.before);
-            let x = if stage.index == 0 { x } else { part(before, batch * (stage.before - inputs), batch * inputs) };
-            let kept = part_mut(to.kept, batch * stage.kept_before, batch * stage.kept());
-            let y = cut(rest, batch * stage.outputs).0;
+            let (before, rest) = cut(to.outputs, batch * stage.start.outputs);
+            let x =
+                if stage.index == 0 { x } else { part(before, batch * (stage.start.outputs - inputs), batch * inputs) };
+            let kept = part_mut(to.kept, batch * stage.start.kept, batch * stage.own.kept);
+            let y = cut(rest, batch * stage.own.outputs).0;
+            let params = part(params, stage.start.params, stage.own.params);
             if let Some(Layer::Dense(dense)) = stage.op {
-                stage.forward_dense(s, kinds, (dense, batch), params, x, [kept, y], to.products);
-            } else if kinds.has_other() {
-                let [start, len] = stage.moments_at(batch);
-                let buffers = part_mut(buffers, stage.buffers, stage.buffer_len());
+                forward_dense(s, (*dense, stage.activation), params, x, [kept, y], to.products);
+            } else {
+                let [start, len] = stage.moments(batch);
+                let buffers = part_mut(buffers, stage.start.buffers, stage.own.buffers);
                 let memory = Memory::Train([buffers, part_mut(to.moments, start, len)]);
-                stage.forward_other(s, kinds, params, memory, x, [kept, y], to.products);
+                stage.forward_other(s, params, memory, x, [kept, y], to.products);
             }
-            inputs = stage.outputs;
+            inputs = stage.own.outputs;
         }
     }
 
     /// From the last stage's gradient in its buffer to all parameters'. Out of line, as two passes end with it.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[inline(never)]
     fn backward_stages<S: Simd>(self, s: S, buffers: &[f32], grads: &mut [f32], mut scratch: Scratch) {
         let Self { net, params, x, batch } = self;
-        let (first, kinds) = (net.totals.first_learning, net.totals.kinds);
+        let first = net.totals.first_learning;
         let mut stages = net.stages_back();
         let mut next = stages.next();
         while let Some(stage) = next
@@ -126,46 +128,47 @@ impl Pass<'_> {
         {
             next = stages.next();
             let x = match next {
-                Some(before) => part(scratch.outputs, batch * before.before, batch * before.outputs),
+                Some(before) => part(scratch.outputs, batch * before.start.outputs, batch * before.own.outputs),
                 None => x,
             };
             let (dy, dx) = pair(&mut scratch.gradients, stage.index);
-            let (dy, _) = cut(dy, batch * stage.outputs);
+            let (dy, _) = cut(dy, batch * stage.own.outputs);
             let before = next.filter(|_| stage.index > first).map(|before| {
-                let (dx, _) = cut(dx, batch * before.outputs);
-                (dx, before, before.taken(batch, scratch.outputs, scratch.kept))
+                let (dx, _) = cut(dx, batch * before.own.outputs);
+                (dx, before.activation, before.taken(batch, scratch.outputs, scratch.kept))
             });
-            let dparams = part_mut(grads, stage.params, stage.param_len());
+            let dparams = part_mut(grads, stage.start.params, stage.own.params);
+            let params = part(params, stage.start.params, stage.own.params);
             let is_frozen = net.is_frozen(stage.layer);
             if let Some(Layer::Dense(dense)) = stage.op {
                 if !is_frozen {
-                    dense::param_gradient(s, (dense, batch), x, dy, dparams, false, scratch.products);
+                    dense::param_gradient(s, *dense, x, dy, dparams, false, scratch.products);
                 }
                 if let Some(before) = before {
-                    stage.backward_dense(s, kinds, (dense, batch), params, dy, before, scratch.products);
+                    backward_dense(s, *dense, params, dy, before, scratch.products);
                 }
-            } else if kinds.has_other() {
-                let [start, len] = stage.moments_at(batch);
-                let buffers = part(buffers, stage.buffers, stage.buffer_len());
+            } else {
+                let [start, len] = stage.moments(batch);
+                let buffers = part(buffers, stage.start.buffers, stage.own.buffers);
                 let back = Back { params, buffers, moments: part(scratch.moments, start, len), x, dy };
-                stage.backward_other(s, kinds, back, dparams, before, scratch.products);
+                stage.backward_other(s, back, dparams, before, scratch.products);
             }
             if is_frozen {
                 dparams.fill(0.0);
             }
         }
         if let Some(frozen) = next {
-            cut(grads, frozen.params + frozen.param_len()).0.fill(0.0);
+            cut(grads, frozen.start.params + frozen.own.params).0.fill(0.0);
         }
     }
 
     /// The last stage, its output and what its activation's derivative takes, and the buffer of its gradient.
-    fn last<'b>(self, scratch: &'b mut Scratch) -> Option<(Stage, [&'b [f32]; 2], &'b mut [f32])> {
+    fn last<'b>(&self, scratch: &'b mut Scratch) -> Option<(Stage<'a>, [&'b [f32]; 2], &'b mut [f32])> {
         let (stage, batch) = (self.net.stages_back().next()?, self.batch);
-        let y = part(scratch.outputs, batch * stage.before, batch * stage.outputs);
+        let y = part(scratch.outputs, batch * stage.start.outputs, batch * stage.own.outputs);
         let taken = stage.taken(batch, scratch.outputs, scratch.kept);
         let (dy, _) = pair(&mut scratch.gradients, stage.index);
-        Some((stage, [y, taken], cut(dy, batch * stage.outputs).0))
+        Some((stage, [y, taken], cut(dy, batch * stage.own.outputs).0))
     }
 
     /// From a given gradient of the output.
@@ -180,7 +183,7 @@ impl Pass<'_> {
     ) {
         let Some((stage, [_, taken], dy)) = self.last(&mut scratch) else { return };
         copy(doutput, dy);
-        stage.deactivate(s, self.net.totals.kinds, taken, dy);
+        deactivate(s, stage.activation, taken, dy);
         self.backward_stages(s, buffers, grads, scratch);
     }
 
@@ -197,8 +200,8 @@ impl Pass<'_> {
         self.forward_train(s, buffers, &mut scratch);
         let Some((stage, [logits, taken], dlogits)) = self.last(&mut scratch) else { return f32::NAN };
         let losses = Losses::mean_of(self.batch);
-        let loss = Batch::new(logits, labels, stage.outputs, losses, Some(&mut *dlogits)).run(s);
-        stage.deactivate(s, self.net.totals.kinds, taken, dlogits);
+        let loss = Batch::new(logits, labels, stage.own.outputs, losses, Some(&mut *dlogits)).run(s);
+        deactivate(s, stage.activation, taken, dlogits);
         self.backward_stages(s, buffers, grads, scratch);
         loss
     }

@@ -58,8 +58,8 @@ impl Sequential<'_> {
         check_at_least("scratch", scratch, self.train_scratch_len(batch))?;
         check_len("stats", stats, self.stats_len(), 1)?;
         for (stats, stage) in stats.iter_mut().zip(self.stages()) {
-            let y = scratch.get(batch * stage.before..).and_then(|xs| xs.get(..batch * stage.outputs));
-            let grads = grads.get(stage.params..).and_then(|xs| xs.get(..stage.param_len()));
+            let y = scratch.get(batch * stage.start.outputs..).and_then(|xs| xs.get(..batch * stage.own.outputs));
+            let grads = grads.get(stage.start.params..).and_then(|xs| xs.get(..stage.own.params));
             *stats = LayerStats::of(&stage, y.unwrap_or_default(), grads.unwrap_or_default());
         }
         Ok(())
@@ -74,15 +74,15 @@ impl LayerStats {
         let squares: f64 = wide().map(|y| (y - mean) * (y - mean)).sum();
         // Of one element, 0 / 0.
         let std = root_f64(squares / (n - 1.0));
-        let is_dead = |column: &usize| y.iter().skip(*column).step_by(stage.outputs.max(1)).all(|y| *y == 0.0);
-        let dead = if y.is_empty() { f64::NAN } else { (0..stage.outputs).filter(is_dead).count() as f64 };
+        let is_dead = |column: &usize| y.iter().skip(*column).step_by(stage.own.outputs.max(1)).all(|y| *y == 0.0);
+        let dead = if y.is_empty() { f64::NAN } else { (0..stage.own.outputs).filter(is_dead).count() as f64 };
         let norm = root_f64(grads.iter().map(|g| f64::from(*g) * f64::from(*g)).sum());
         Self {
             first: stage.layer,
             last: stage.last_layer(),
             mean: mean as f32,
             std: std as f32,
-            dead: (dead / stage.outputs as f64) as f32,
+            dead: (dead / stage.own.outputs as f64) as f32,
             grad_norm: norm as f32,
         }
     }

@@ -1,9 +1,9 @@
 //! What one stage does, forward and backward.
 
-use super::kinds::Kinds;
 use super::layer::{Layer, next_stream, stream};
 use super::pass::part;
 use super::stage::Stage;
+use crate::activation::Activation;
 use crate::dense::{self, Dense};
 use crate::dropout;
 use crate::norm::{batch_norm, layer_norm, rms_norm};
@@ -28,8 +28,8 @@ pub(super) struct Back<'b> {
     pub dy: &'b [f32],
 }
 
-/// Where the gradient for the stage before goes, which that is, and what the derivative of its activation takes.
-pub(super) type Before<'b> = (&'b mut [f32], Stage, &'b [f32]);
+/// Where the gradient for the stage before goes, its activation, and what the derivative of that takes.
+pub(super) type Before<'b> = (&'b mut [f32], Option<Activation>, &'b [f32]);
 
 /// `copy_from_slice` without its panic.
 pub(super) fn copy(from: &[f32], to: &mut [f32]) {
@@ -38,77 +38,95 @@ pub(super) fn copy(from: &[f32], to: &mut [f32]) {
     }
 }
 
-impl Stage {
-    /// `y = activation(x Wᵀ + b)` of a dense layer. Where `kept` is not empty, *writes* what the activation takes to it.
-    ///
-    /// Out of line like its backward pass: every pass of a net shares them.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
-    pub(super) fn forward_dense<S: Simd>(
-        self,
-        s: S,
-        kinds: Kinds,
-        dense: (Dense, usize),
-        params: &[f32],
-        x: &[f32],
-        to: [&mut [f32]; 2],
-        scratch: &mut [f32],
-    ) {
-        s.vectorize(
-            #[inline(always)]
-            move || self.forward_dense_inline(s, kinds, dense, params, x, to, scratch),
-        );
+/// `y = activation(z)`, or `z = activation(z)` where there is no `y`.
+#[inline(always)]
+fn activate<S: Simd>(s: S, activation: Option<Activation>, z: &mut [f32], y: &mut [f32]) {
+    match activation {
+        Some(activation) if y.is_empty() => activation.apply(s, z),
+        Some(activation) => activation.apply_to(s, z, y),
+        None => {}
     }
+}
 
-    #[inline(always)]
-    fn forward_dense_inline<S: Simd>(
-        self,
-        s: S,
-        kinds: Kinds,
-        dense: (Dense, usize),
-        params: &[f32],
-        x: &[f32],
-        [kept, y]: [&mut [f32]; 2],
-        scratch: &mut [f32],
-    ) {
-        let (z, y) = if kept.is_empty() { (y, kept) } else { (kept, y) };
-        // The ending is called again and again, so it takes `y` out and puts it back.
-        let y = Cell::new(y);
-        dense::forward_kernel(
-            s,
-            dense,
-            part(params, self.params, dense.0.param_len()),
-            x,
-            z,
-            scratch,
-            #[inline(always)]
-            |s, place, z| {
-                let whole = y.take();
-                let to = whole.get_mut(place..).and_then(|y| y.get_mut(..z.len()));
-                self.activate(s, kinds, z, to.unwrap_or_default());
-                y.set(whole);
-            },
-        );
+/// `dy *= activation'`, from what [`Stage::taken`] gives.
+#[inline(always)]
+pub(super) fn deactivate<S: Simd>(s: S, activation: Option<Activation>, taken: &[f32], dy: &mut [f32]) {
+    if let Some(activation) = activation {
+        activation.apply_gradient(s, taken, dy);
     }
+}
 
-    /// `y = activation(z)`, or `z = activation(z)` where there is no `y`.
-    #[inline(always)]
-    fn activate<S: Simd>(self, s: S, kinds: Kinds, z: &mut [f32], y: &mut [f32]) {
-        let Some(activation) = self.activation else { return };
-        let activation = kinds.activation(activation);
-        if y.is_empty() {
-            activation.apply(s, z);
-        } else {
-            activation.apply_to(s, z, y);
-        }
-    }
+/// `y = activation(x Wᵀ + b)`. Where `kept` is not empty, *writes* what the activation takes to it.
+///
+/// Out of line like its backward pass: every pass of a net shares them.
+#[inline(never)]
+pub(super) fn forward_dense<S: Simd>(
+    s: S,
+    (dense, activation): (Dense, Option<Activation>),
+    params: &[f32],
+    x: &[f32],
+    [kept, y]: [&mut [f32]; 2],
+    scratch: &mut [f32],
+) {
+    let (z, y) = if kept.is_empty() { (y, kept) } else { (kept, y) };
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            // The ending is called again and again, so it takes `y` out and puts it back.
+            let y = Cell::new(y);
+            dense::forward_kernel(
+                s,
+                dense,
+                params,
+                x,
+                z,
+                scratch,
+                #[inline(always)]
+                |s, place, z| {
+                    let whole = y.take();
+                    let to = whole.get_mut(place..).and_then(|y| y.get_mut(..z.len()));
+                    activate(s, activation, z, to.unwrap_or_default());
+                    y.set(whole);
+                },
+            );
+        },
+    );
+}
 
+/// From the gradient `dy` of a dense stage: *writes* that of the stage before.
+#[inline(never)]
+pub(super) fn backward_dense<S: Simd>(
+    s: S,
+    dense: Dense,
+    params: &[f32],
+    dy: &[f32],
+    (dx, before, taken): Before,
+    scratch: &mut [f32],
+) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            dense::input_gradient(
+                s,
+                dense,
+                params,
+                dy,
+                dx,
+                scratch,
+                #[inline(always)]
+                |s, place, dx| deactivate(s, before, part(taken, place, dx.len()), dx),
+            );
+        },
+    );
+}
+
+impl Stage<'_> {
     /// `y = activation(layer(x))` where the layer is no product, or there is none. Where `kept` is not empty, *writes* what
     /// the activation takes to it.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[inline(never)]
     pub(super) fn forward_other<S: Simd>(
         self,
         s: S,
-        kinds: Kinds,
         params: &[f32],
         memory: Memory,
         x: &[f32],
@@ -116,121 +134,81 @@ impl Stage {
         scratch: &mut [f32],
     ) {
         let (z, y) = if kept.is_empty() { (y, kept) } else { (kept, y) };
-        let params = part(params, self.params, self.param_len());
         let moments = |memory| if let Memory::Train([_, moments]) = memory { moments } else { &mut [] };
         s.vectorize(
             #[inline(always)]
             move || {
-                match (kinds.op(self.op), memory) {
-                    (Some(Layer::BatchNorm(norm)), Memory::Train([buffers, moments])) => {
+                match (self.op, memory) {
+                    (Some(&Layer::BatchNorm(norm)), Memory::Train([buffers, moments])) => {
                         batch_norm::forward_train_kernel(s, norm, params, x, z, buffers, moments);
                     }
-                    (Some(Layer::BatchNorm(norm)), Memory::Eval(buffers)) => {
+                    (Some(&Layer::BatchNorm(norm)), Memory::Eval(buffers)) => {
                         batch_norm::forward_kernel(s, norm, params, buffers, x, z, scratch);
                     }
-                    (Some(Layer::LayerNorm(norm)), memory) => {
+                    (Some(&Layer::LayerNorm(norm)), memory) => {
                         layer_norm::forward_kernel(s, norm, params, x, z, moments(memory));
                     }
-                    (Some(Layer::RmsNorm(norm)), memory) => {
+                    (Some(&Layer::RmsNorm(norm)), memory) => {
                         rms_norm::forward_kernel(s, norm, params, x, z, moments(memory));
                     }
-                    (Some(Layer::Dropout(layer)), Memory::Train([buffers, _])) => {
+                    (Some(&Layer::Dropout(layer)), Memory::Train([buffers, _])) => {
                         dropout::forward_kernel(s, layer, next_stream(buffers, self.layer), x, z);
                     }
                     _ => copy(x, z),
                 }
-                self.activate(s, kinds, z, y);
-            },
-        );
-    }
-
-    /// From the gradient `dy` of this dense stage: *writes* `dx`, the gradient of the stage before.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
-    pub(super) fn backward_dense<S: Simd>(
-        self,
-        s: S,
-        kinds: Kinds,
-        dense: (Dense, usize),
-        params: &[f32],
-        dy: &[f32],
-        (dx, before, taken): Before,
-        scratch: &mut [f32],
-    ) {
-        s.vectorize(
-            #[inline(always)]
-            move || {
-                dense::input_gradient(
-                    s,
-                    dense,
-                    part(params, self.params, dense.0.param_len()),
-                    dy,
-                    dx,
-                    scratch,
-                    #[inline(always)]
-                    |s, place, dx| before.deactivate(s, kinds, part(taken, place, dx.len()), dx),
-                );
+                activate(s, self.activation, z, y);
             },
         );
     }
 
     /// From the gradient `dy` of a stage that is no product: *writes* `dparams`, and the gradient of the stage before.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[inline(never)]
     pub(super) fn backward_other<S: Simd>(
         self,
         s: S,
-        kinds: Kinds,
         back: Back,
         dparams: &mut [f32],
         to: Option<Before>,
         scratch: &mut [f32],
     ) {
         let Back { params, buffers, moments, x, dy } = back;
-        let params = part(params, self.params, self.param_len());
         let (mut dx, before) = to.map_or((None, None), |(dx, before, taken)| (Some(dx), Some((before, taken))));
         s.vectorize(
             #[inline(always)]
             move || {
                 let (to, dparams) = (dx.as_deref_mut(), (dparams, false));
-                match kinds.op(self.op) {
-                    Some(Layer::BatchNorm(norm)) => {
+                match self.op {
+                    Some(&Layer::BatchNorm(norm)) => {
                         batch_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
-                    Some(Layer::LayerNorm(norm)) => {
+                    Some(&Layer::LayerNorm(norm)) => {
                         layer_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
-                    Some(Layer::RmsNorm(norm)) => {
+                    Some(&Layer::RmsNorm(norm)) => {
                         rms_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
-                    Some(Layer::Dropout(layer)) => {
+                    Some(&Layer::Dropout(layer)) => {
                         dropout::backward_kernel(s, layer, stream(buffers, self.layer), dy, to.unwrap_or_default());
                     }
                     _ => copy(dy, to.unwrap_or_default()),
                 }
                 if let (Some(dx), Some((before, taken))) = (dx, before) {
-                    before.deactivate(s, kinds, taken, dx);
+                    deactivate(s, before, taken, dx);
                 }
             },
         );
     }
 
-    /// `dy *= activation'`, from what [`taken`](Self::taken) gives.
-    #[inline(always)]
-    pub(super) fn deactivate<S: Simd>(self, s: S, kinds: Kinds, taken: &[f32], dy: &mut [f32]) {
-        if let Some(activation) = self.activation {
-            kinds.activation(activation).apply_gradient(s, taken, dy);
-        }
-    }
-
     /// What the derivative of this stage's activation takes: what is kept, or the output of the stage before or of
     /// this one.
     pub(super) fn taken<'b>(self, batch: usize, outputs: &'b [f32], kept: &'b [f32]) -> &'b [f32] {
-        let len = batch * self.outputs;
+        let len = batch * self.own.outputs;
         match self.activation {
             Some(activation) if activation.needs_input() => match self.op {
-                Some(_) => part(kept, batch * self.kept_before, len),
-                None => part(outputs, batch * self.before - len, len),
+                Some(_) => part(kept, batch * self.start.kept, len),
+                None => part(outputs, batch * self.start.outputs - len, len),
             },
-            _ => part(outputs, batch * self.before, len),
+            _ => part(outputs, batch * self.start.outputs, len),
         }
     }
 }

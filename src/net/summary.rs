@@ -68,7 +68,7 @@ impl fmt::Display for Sequential<'_> {
         for (i, layer) in self.layers().iter().enumerate() {
             width = layer.outputs_of(width);
             outputs = outputs.saturating_add(width);
-            writeln!(f, "{}  {} {:>15}", Numbered(layer, i + 1), Shape(width), Grouped(layer.param_len()))?;
+            writeln!(f, "{}  {} {:>15}", Numbered(layer, i + 1), Shape(width), Grouped(layer.extent().params))?;
         }
         let (params, frozen) = (self.param_len(), self.frozen_len());
         writeln!(
