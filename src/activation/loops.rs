@@ -14,7 +14,7 @@ use crate::simd::{Long, Simd};
 const SELU: [f32; 2] = [1.050_701, 1.758_099_3];
 
 /// `y = f(x)`, one function for each `f`: in one function for all of them, LLVM's work grows faster than their number.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn each<S: Simd, const P: usize>(
     s: S,
     parameters: [f32; P],
@@ -31,7 +31,7 @@ fn each<S: Simd, const P: usize>(
 }
 
 /// `dx = f(v, dy)`, as [`each`].
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn each_gradient<S: Simd, const P: usize>(
     s: S,
     parameters: [f32; P],
@@ -111,7 +111,7 @@ impl Activation {
     }
 
     /// `y = value(x)`
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(crate) fn apply_to<S: Simd>(self, s: S, x: &[f32], y: &mut [f32]) {
         let io = (x, &mut *y);
         match self {
@@ -138,7 +138,7 @@ impl Activation {
     }
 
     /// `dx = dy * derivative`; `v` is the input where [`needs_input`](Self::needs_input), else the value.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn gradient_to<S: Simd>(self, s: S, v: &[f32], dy: &[f32], dx: &mut [f32]) {
         let io = ([v, dy], dx);
         match self {
@@ -189,7 +189,7 @@ impl Activation {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn apply_by_blocks<S: Simd>(self, s: S, x: &mut [f32]) {
         by_blocks(x, |_, x, y| self.apply_to(s, x, y));
     }
@@ -210,7 +210,7 @@ impl Activation {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn apply_gradient_by_blocks<S: Simd>(self, s: S, saved: &[f32], dy: &mut [f32]) {
         by_blocks(dy, |place, dy, dx| {
             if let Some(saved) = saved.get(place..).and_then(|saved| saved.get(..dx.len())) {
