@@ -51,24 +51,62 @@ impl Stream {
         Self { seed, step: 0, layer: 0, first: 0 }
     }
 
+    /// The words of counter `c` of a block.
+    #[inline(always)]
+    fn words(self, purpose: Purpose, block: u64, c: usize) -> [u32; 4] {
+        let key = [self.seed as u32, (self.seed >> 32) as u32, self.layer, purpose as u32];
+        // After the last element follows the first again. The last four bits of `first` are 0.
+        let first = block.wrapping_mul(16) & (u64::MAX / 4);
+        threefry::<13>([first as u32 | c as u32, (first >> 32) as u32, self.step as u32, (self.step >> 32) as u32], key)
+    }
+
     /// *Writes* `f` of the words of the blocks from number `block` on.
     #[inline(always)]
     pub(crate) fn fill<T>(self, purpose: Purpose, block: u64, out: &mut [[T; WORDS]], f: impl Fn(u32) -> T) {
-        let key = [self.seed as u32, (self.seed >> 32) as u32, self.layer, purpose as u32];
         for (i, out) in out.iter_mut().enumerate() {
-            // After the last element follows the first again.
-            let first = block.wrapping_add(i as u64).wrapping_mul(16) & (u64::MAX / 4);
             for c in 0..16 {
-                // The last four bits of `first` are 0.
-                let counter =
-                    [first as u32 | c as u32, (first >> 32) as u32, self.step as u32, (self.step >> 32) as u32];
-                let words = threefry::<13>(counter, key);
-                out[c] = f(words[0]);
-                out[16 + c] = f(words[1]);
-                out[32 + c] = f(words[2]);
-                out[48 + c] = f(words[3]);
+                let words = self.words(purpose, block.wrapping_add(i as u64), c);
+                for w in 0..4 {
+                    out[16 * w + c] = f(words[w]);
+                }
             }
         }
+    }
+
+    /// `y = f(x, word)`, the words being those of the blocks from number `block` on. *Writes* `y`.
+    #[inline(always)]
+    pub(crate) fn map_blocks(
+        self,
+        purpose: Purpose,
+        block: u64,
+        x: &[[f32; WORDS]],
+        y: &mut [[f32; WORDS]],
+        f: impl Fn(f32, u32) -> f32,
+    ) {
+        for (i, (x, y)) in x.iter().zip(y).enumerate() {
+            for c in 0..16 {
+                let words = self.words(purpose, block.wrapping_add(i as u64), c);
+                for w in 0..4 {
+                    y[16 * w + c] = f(x[16 * w + c], words[w]);
+                }
+            }
+        }
+    }
+
+    /// [`map_blocks`](Self::map_blocks) of slices that need not be whole blocks, by `run(block, x, y)`, which does whole ones:
+    /// what is at the ends goes through a padded copy. *Writes* `y`.
+    pub(crate) fn map(self, x: &[f32], y: &mut [f32], run: impl Fn(u64, &[[f32; WORDS]], &mut [[f32; WORDS]])) {
+        let skipped = (self.first % WORDS as u64) as usize;
+        let head = if skipped == 0 { 0 } else { (WORDS - skipped).min(x.len()) };
+        let (Some((x_head, x)), Some((y_head, y))) = (x.split_at_checked(head), y.split_at_mut_checked(head)) else {
+            return;
+        };
+        let block = self.first / WORDS as u64;
+        at_an_end(skipped, x_head, y_head, |x, y| run(block, x, y));
+        let block = block.wrapping_add(u64::from(skipped > 0));
+        let ((x, x_tail), (y, y_tail)) = (x.as_chunks::<WORDS>(), y.as_chunks_mut::<WORDS>());
+        run(block, x, y);
+        at_an_end(0, x_tail, y_tail, |x_end, y_end| run(block.wrapping_add(x.len() as u64), x_end, y_end));
     }
 
     /// `use_them(place, numbers)` for all of `len` elements, a few hundred at a time: `make(block, out)` *writes* the numbers
@@ -91,6 +129,21 @@ impl Stream {
             use_them(place, numbers.as_flattened().get(skipped..).and_then(|x| x.get(..count)).unwrap_or_default());
             place += count;
         }
+    }
+}
+
+/// A part of a block, whose first place is number `skipped`.
+fn at_an_end(skipped: usize, x: &[f32], y: &mut [f32], run: impl FnOnce(&[[f32; WORDS]], &mut [[f32; WORDS]])) {
+    if x.is_empty() {
+        return;
+    }
+    let (mut whole_x, mut whole_y) = ([[0.0; WORDS]], [[0.0; WORDS]]);
+    for (to, x) in whole_x.as_flattened_mut().iter_mut().skip(skipped).zip(x) {
+        *to = *x;
+    }
+    run(&whole_x, &mut whole_y);
+    for (y, from) in y.iter_mut().zip(whole_y.as_flattened().iter().skip(skipped)) {
+        *y = *from;
     }
 }
 
