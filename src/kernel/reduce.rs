@@ -6,7 +6,6 @@ use core::ops::Deref;
 /// One pass that writes and reduces: `(outs, lanes) = f(outs, ins, lanes)`, where `lanes` are `A` accumulators for
 /// each virtual lane. Elements that are not there touch no accumulator.
 #[inline(always)]
-#[expect(clippy::needless_pass_by_value, reason = "`outs` are written")]
 pub(crate) fn map_reduce<S: Simd, const O: usize, const I: usize, const A: usize>(
     s: S,
     outs: [&mut [f32]; O],

@@ -66,6 +66,9 @@ fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32],
     if index.is_multiple_of(2) { (even, odd) } else { (odd, even) }
 }
 
+/// The last stage, its output and what its activation's derivative takes, and the buffer of its gradient.
+type Last<'a, 'b> = (Stage<'a>, [&'b [f32]; 2], &'b mut [f32]);
+
 impl<'a> Pass<'a> {
     /// Inference: only the last output is kept.
     #[inline(always)]
@@ -176,8 +179,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The last stage, its output and what its activation's derivative takes, and the buffer of its gradient.
-    fn last<'b>(&self, scratch: &'b mut Scratch) -> Option<(Stage<'a>, [&'b [f32]; 2], &'b mut [f32])> {
+    fn last<'b>(&self, scratch: &'b mut Scratch) -> Option<Last<'a, 'b>> {
         let (stage, batch) = (self.net.stages_back().next()?, self.batch);
         let y = part(scratch.outputs, batch * stage.start.outputs, batch * stage.own.outputs);
         let taken = stage.taken(batch, scratch.outputs, scratch.kept);

@@ -238,7 +238,7 @@ impl<'a> Sequential<'a> {
 
 /// The stage that ends before layer `end`, stage `index` and these places: layers pair up from behind as they do from the
 /// front.
-fn stage_before<'a>(layers: &'a [Layer], end: usize, index: usize, start: Extent) -> Option<Stage<'a>> {
+fn stage_before(layers: &[Layer], end: usize, index: usize, start: Extent) -> Option<Stage<'_>> {
     let all = layers.get(..end)?;
     let (activation, rest) = match all {
         [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),

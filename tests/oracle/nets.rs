@@ -107,7 +107,9 @@ fn moments(x: &[f64]) -> [f64; 2] {
 }
 
 fn scale(x: &mut [f64], mean: f64, square: f64) {
-    x.iter_mut().for_each(|x| *x = (*x - mean) / square.sqrt());
+    for x in x {
+        *x = (*x - mean) / square.sqrt();
+    }
 }
 
 /// The mean cross-entropy of a batch in training.
