@@ -141,7 +141,9 @@ fn lbfgs() {
             let closure = |x: &[f32], dx: &mut [f32]| {
                 calls += 1;
                 let loss = sign * objective(case.text("function"), x, dx);
-                dx.iter_mut().for_each(|dx| *dx *= sign);
+                for dx in dx.iter_mut() {
+                    *dx *= sign;
+                }
                 Ok(loss)
             };
             losses.push(lbfgs.step(&mut params, &mut state, closure).expect("a step"));

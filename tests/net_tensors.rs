@@ -117,6 +117,7 @@ fn gradients(net: &Sequential) -> Vec<f32> {
 }
 
 #[test]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges may have one")]
 fn frozen_layers_have_gradients_of_zero_and_the_others_theirs() {
     on_every_level(|level| {
         let whole = gradients(&NET);
@@ -179,7 +180,9 @@ fn statistics_are_those_of_a_naive_second_look() {
     let dense = flatgrad::dense::Dense { inputs: 4, outputs: 9 };
     let mut other = vec![0.0; dense.scratch_len(6)];
     flatgrad::dense::forward(dense, &params[..45], &x, &mut y, &mut other).expect("it fits");
-    y.iter_mut().for_each(|y| *y = y.max(0.0));
+    for y in y.iter_mut() {
+        *y = y.max(0.0);
+    }
     let n = 54.0;
     let mean = y.iter().map(|y| f64::from(*y)).sum::<f64>() / n;
     let std = (y.iter().map(|y| (f64::from(*y) - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();

@@ -277,6 +277,7 @@ fn muon_refuses_what_does_not_fit() {
 }
 
 /// A loss with a gradient for each parameter, for L-BFGS.
+#[expect(clippy::unnecessary_wraps, reason = "what L-BFGS calls may fail")]
 fn bowl(x: &[f32], dx: &mut [f32]) -> flatgrad::Result<f32> {
     let mut loss = 0.0;
     for (i, (x, dx)) in x.iter().zip(dx).enumerate() {

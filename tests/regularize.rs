@@ -133,7 +133,9 @@ fn noise_has_its_moments_and_the_same_bits_everywhere() {
     assert!(x.iter().all(|x| x.abs() <= 2.0));
     // 100 cells: chi-square with 99 degrees of freedom has variance 198.
     let mut counts = [0.0f64; 100];
-    x.iter().for_each(|x| counts[((x + 2.0) * 25.0) as usize] += 1.0);
+    for x in &x {
+        counts[((x + 2.0) * 25.0) as usize] += 1.0;
+    }
     let mean = N as f64 / 100.0;
     let chi_square: f64 = counts.iter().map(|count| (count - mean).powi(2) / mean).sum();
     assert!((chi_square - 99.0).abs() < 5.0 * 198f64.sqrt(), "{chi_square}");
@@ -154,7 +156,9 @@ fn labels_change_to_any_other_class() {
         let mut labels = vec![1; N];
         label_noise(&mut labels, classes, p, stream).expect("classes");
         let mut counts = vec![0.0; classes];
-        labels.iter().for_each(|label| counts[*label as usize] += 1.0);
+        for label in &labels {
+            counts[*label as usize] += 1.0;
+        }
         let (n, p) = (N as f64, f64::from(p));
         let kept: f64 = counts[1];
         assert!((kept - n * (1.0 - p)).abs() <= 5.0 * (n * p * (1.0 - p)).sqrt() + n * 1e-9, "{classes} {p}: {kept}");

@@ -90,7 +90,7 @@ impl Run {
             train.loss_and_grad(&self.params, &images, &classes, &mut grads, &mut scratch).expect("a loss");
             ADAM.step(&mut self.params, &grads, &mut self.adam).expect("a step");
             self.step += 1;
-            if self.step % STEPS_PER_EPOCH == 0 {
+            if self.step.is_multiple_of(STEPS_PER_EPOCH) {
                 self.generator = self.next.clone();
                 self.shuffle();
             }

@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
 
     /// The share of the images that are recognised, in percent.
     pub fn accuracy(&mut self, split: &Split) -> Result<f64, Box<dyn Error>> {
-        let (mut correct, mut logits) = (0, [0.0; TEST_BATCH * CLASSES]);
+        let (mut correct, mut logits) = (0, vec![0.0; TEST_BATCH * CLASSES]);
         for (x, labels) in split.images.chunks(TEST_BATCH * PIXELS).zip(split.labels.chunks(TEST_BATCH)) {
             let out = &mut logits[..labels.len() * CLASSES];
             self.net.eval(&self.buffers)?.forward(&self.params, x, out, &mut self.scratch)?;
