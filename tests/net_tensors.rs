@@ -180,7 +180,7 @@ fn statistics_are_those_of_a_naive_second_look() {
     let dense = flatgrad::dense::Dense { inputs: 4, outputs: 9 };
     let mut other = vec![0.0; dense.scratch_len(6)];
     flatgrad::dense::forward(dense, &params[..45], &x, &mut y, &mut other).expect("it fits");
-    for y in y.iter_mut() {
+    for y in &mut y {
         *y = y.max(0.0);
     }
     let n = 54.0;
