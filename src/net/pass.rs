@@ -75,7 +75,7 @@ impl<'a> Pass<'a> {
         let (even, rest) = cut(scratch, batch * even);
         let (odd, products) = cut(rest, batch * odd);
         let mut hidden = [even, odd];
-        let last = net.stages_back().next().map_or(0, |last| last.index);
+        let last = net.stage_count() - 1;
         let mut inputs = net.input_len();
         for stage in net.stages() {
             let (y, before) = pair(&mut hidden, stage.index);
@@ -127,13 +127,13 @@ impl<'a> Pass<'a> {
             && stage.index >= first
         {
             next = stages.next();
-            let x = match next {
+            let x = match &next {
                 Some(before) => part(scratch.outputs, batch * before.start.outputs, batch * before.own.outputs),
                 None => x,
             };
             let (dy, dx) = pair(&mut scratch.gradients, stage.index);
             let (dy, _) = cut(dy, batch * stage.own.outputs);
-            let before = next.filter(|_| stage.index > first).map(|before| {
+            let before = next.as_ref().filter(|_| stage.index > first).map(|before| {
                 let (dx, _) = cut(dx, batch * before.own.outputs);
                 (dx, before.activation, before.taken(batch, scratch.outputs, scratch.kept))
             });
