@@ -76,7 +76,7 @@ pub fn forward(layer: Dense, params: &[f32], x: &[f32], y: &mut [f32], scratch: 
     check_len("params", params, layer.param_len(), 1)?;
     check_len("y", y, batch, layer.outputs)?;
     check_at_least("scratch", scratch, layer.forward_scratch_len(batch))?;
-    dispatch!(simd::level(), s => forward_kernel(s, layer, params, x, y, scratch, |_, _, _| ()));
+    dispatch!(simd::level(), s => forward_kernel(s, (layer, batch), params, x, y, scratch, |_, _, _| ()));
     Ok(())
 }
 
@@ -145,7 +145,7 @@ fn checked_backward(
         check_len("dx", dx, batch, layer.inputs)?;
     }
     check_at_least("scratch", scratch, layer.scratch_len(batch))?;
-    dispatch!(simd::level(), s => backward_kernel(s, layer, params, x, dy, (dparams, is_added), dx, scratch));
+    dispatch!(simd::level(), s => backward_kernel(s, (layer, batch), params, x, dy, (dparams, is_added), dx, scratch));
     Ok(())
 }
 
@@ -153,7 +153,7 @@ fn checked_backward(
 #[expect(clippy::too_many_arguments, reason = "the arguments of `backward`")]
 fn backward_kernel<S: Simd>(
     s: S,
-    layer: Dense,
+    (layer, batch): (Dense, usize),
     params: &[f32],
     x: &[f32],
     dy: &[f32],
@@ -161,23 +161,17 @@ fn backward_kernel<S: Simd>(
     dx: Option<&mut [f32]>,
     scratch: &mut [f32],
 ) {
-    param_gradient(s, layer, x, dy, dparams, is_added, scratch);
+    param_gradient(s, (layer, batch), x, dy, dparams, is_added, scratch);
     if let Some(dx) = dx {
-        input_gradient(s, layer, params, dy, dx, scratch, |_, _, _| ());
+        input_gradient(s, (layer, batch), params, dy, dx, scratch, |_, _, _| ());
     }
-}
-
-/// All rows of `width` floats.
-fn rows(xs: &mut [f32], width: usize) -> Option<Rows<'_>> {
-    let count = xs.len().checked_div(width).unwrap_or_default();
-    Rows::new(xs, [count, width], width)
 }
 
 /// [`forward`], with an `ending` for each finished stretch of `y`, which gets its place in `y` too.
 #[inline(always)]
 pub(crate) fn forward_kernel<S: Simd>(
     s: S,
-    layer: Dense,
+    (layer, batch): (Dense, usize),
     params: &[f32],
     x: &[f32],
     y: &mut [f32],
@@ -188,15 +182,15 @@ pub(crate) fn forward_kernel<S: Simd>(
     let Some((weight, bias)) = params.split_at_checked(layer.weight_len()) else { return };
     let (x, weight) = (Operand::rows(x, inputs), Operand::columns(weight, inputs));
     let product = Product { a: x, b: (weight, 1.0), depth: inputs, start: Start::Row(bias) };
-    let Some(y) = rows(y, outputs) else { return };
+    let Some(y) = Rows::new(y, [batch, outputs], outputs) else { return };
     multiply(s, product, y, scratch, ending);
 }
 
 /// The gradients of weight and bias, added to what `dparams` holds or written over it.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(crate) fn param_gradient<S: Simd>(
     s: S,
-    layer: Dense,
+    (layer, batch): (Dense, usize),
     x: &[f32],
     dy: &[f32],
     dparams: &mut [f32],
@@ -208,7 +202,6 @@ pub(crate) fn param_gradient<S: Simd>(
     let Some(dweight) = Rows::new(dweight, [outputs, inputs], inputs) else { return };
     // y = x Wᵀ + b: dW = dyᵀ x, db = the sum of dy's rows.
     let (dy_columns, x_rows) = (Operand::columns(dy, outputs), Operand::rows(x, inputs));
-    let batch = dy.len().checked_div(outputs).unwrap_or_default();
     let start = if is_added { Start::Out } else { Start::Zero };
     let product = Product { a: dy_columns, b: (x_rows, 1.0), depth: batch, start };
     s.vectorize(
@@ -224,7 +217,7 @@ pub(crate) fn param_gradient<S: Simd>(
 #[inline(always)]
 pub(crate) fn input_gradient<S: Simd>(
     s: S,
-    layer: Dense,
+    (layer, batch): (Dense, usize),
     params: &[f32],
     dy: &[f32],
     dx: &mut [f32],
@@ -236,6 +229,6 @@ pub(crate) fn input_gradient<S: Simd>(
     // y = x Wᵀ + b: dx = dy W.
     let (dy, weight) = (Operand::rows(dy, outputs), Operand::rows(weight, inputs));
     let product = Product { a: dy, b: (weight, 1.0), depth: outputs, start: Start::Zero };
-    let Some(dx) = rows(dx, inputs) else { return };
+    let Some(dx) = Rows::new(dx, [batch, inputs], inputs) else { return };
     multiply(s, product, dx, scratch, ending);
 }

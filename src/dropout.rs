@@ -15,7 +15,7 @@
 pub use crate::kernel::Stream;
 
 use crate::error::{Error, Result};
-use crate::kernel::{WORDS, map, threshold};
+use crate::kernel::{Purpose, WORDS, by_blocks, threshold};
 use crate::shape::check_len;
 use crate::simd::{Simd, root_f64};
 use crate::{dispatch, simd};
@@ -102,7 +102,7 @@ pub fn forward(layer: Dropout, stream: Stream, x: &[f32], y: &mut [f32]) -> Resu
 /// [`Error::Value`] where `p` is not from 0 to 1; nothing is written.
 pub fn forward_in_place(layer: Dropout, stream: Stream, x: &mut [f32]) -> Result<()> {
     layer.check()?;
-    dispatch!(simd::level(), s => forward_in_place_kernel(s, layer, stream, x));
+    in_place(stream, x, |stream, x, y| dispatch!(simd::level(), s => forward_kernel(s, layer, stream, x, y)));
     Ok(())
 }
 
@@ -123,7 +123,7 @@ pub fn backward(layer: Dropout, stream: Stream, dy: &[f32], dx: &mut [f32]) -> R
 /// As [`forward_in_place`].
 pub fn backward_in_place(layer: Dropout, stream: Stream, dy: &mut [f32]) -> Result<()> {
     layer.check()?;
-    dispatch!(simd::level(), s => backward_in_place_kernel(s, layer, stream, dy));
+    in_place(stream, dy, |stream, dy, dx| dispatch!(simd::level(), s => backward_kernel(s, layer, stream, dy, dx)));
     Ok(())
 }
 
@@ -131,139 +131,59 @@ pub fn backward_in_place(layer: Dropout, stream: Stream, dy: &mut [f32]) -> Resu
 #[inline(always)]
 pub(crate) fn forward_kernel<S: Simd>(s: S, layer: Dropout, stream: Stream, x: &[f32], y: &mut [f32]) {
     if layer.alpha {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = *x;
-        }
-        shifted(s, layer, stream, y);
+        stream.map(x, y, |block, x, y| shifted(s, layer, stream, block, x, y));
     } else {
-        scaled(s, layer, stream, x, y);
-    }
-}
-
-/// [`forward_in_place`] without its checks.
-#[inline(always)]
-pub(crate) fn forward_in_place_kernel<S: Simd>(s: S, layer: Dropout, stream: Stream, x: &mut [f32]) {
-    if layer.alpha {
-        shifted(s, layer, stream, x);
-    } else {
-        scaled_in_place(s, layer, stream, x);
+        backward_kernel(s, layer, stream, x, y);
     }
 }
 
 /// [`backward`] without its checks.
 #[inline(always)]
 pub(crate) fn backward_kernel<S: Simd>(s: S, layer: Dropout, stream: Stream, dy: &[f32], dx: &mut [f32]) {
-    scaled(s, layer, stream, dy, dx);
+    stream.map(dy, dx, |block, dy, dx| scaled(s, layer, stream, block, dy, dx));
 }
 
-/// [`backward_in_place`] without its checks.
-#[inline(always)]
-pub(crate) fn backward_in_place_kernel<S: Simd>(s: S, layer: Dropout, stream: Stream, dy: &mut [f32]) {
-    scaled_in_place(s, layer, stream, dy);
+/// `f(stream, from, to)` on copies of blocks of `x`.
+fn in_place(stream: Stream, x: &mut [f32], f: impl Fn(Stream, &[f32], &mut [f32])) {
+    by_blocks(x, |place, from, to| f(Stream { first: stream.first.wrapping_add(place as u64), ..stream }, from, to));
 }
 
-/// `use_them(place, factors)` for all of `len` elements: 0 for what is dropped, else the scale.
-#[inline(always)]
-fn each<S: Simd>(s: S, layer: Dropout, stream: Stream, len: usize, use_them: impl FnMut(usize, &[f32])) {
-    let (least, scale) = (threshold(layer.p), layer.scale() as f32);
-    stream.each(len, |block, out| factors(s, stream, block, (least, scale), out), use_them);
-}
-
-#[inline(never)]
-fn factors<S: Simd>(s: S, stream: Stream, block: u64, (least, scale): (u32, f32), out: &mut [[f32; WORDS]]) {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            stream.fill(
-                block,
-                out,
-                #[inline(always)]
-                |word| if word < least { 0.0 } else { scale },
-            );
-        },
-    );
-}
+type Block = [f32; WORDS];
 
 /// y = x factor: dx = dy factor.
 #[inline(never)]
-fn scaled<S: Simd>(s: S, layer: Dropout, stream: Stream, x: &[f32], y: &mut [f32]) {
+fn scaled<S: Simd>(s: S, layer: Dropout, stream: Stream, block: u64, x: &[Block], y: &mut [Block]) {
+    let (least, scale) = (threshold(layer.p), layer.scale() as f32);
     s.vectorize(
         #[inline(always)]
         move || {
-            each(
-                s,
-                layer,
-                stream,
-                x.len(),
+            stream.map_blocks(
+                Purpose::Dropout,
+                block,
+                x,
+                y,
                 #[inline(always)]
-                |place, factors| {
-                    let end = place + factors.len();
-                    let (Some(x), Some(y)) = (x.get(place..end), y.get_mut(place..end)) else { return };
-                    map(
-                        s,
-                        [y],
-                        [x, factors],
-                        #[inline(always)]
-                        |_, [x, factor]| [s.mul(x, factor)],
-                    );
-                },
+                |x, word| x * if word < least { 0.0 } else { scale },
             );
         },
     );
 }
 
+/// y = x factor + shift; not a multiply-add, so that all levels give the same bits.
 #[inline(never)]
-fn scaled_in_place<S: Simd>(s: S, layer: Dropout, stream: Stream, x: &mut [f32]) {
+fn shifted<S: Simd>(s: S, layer: Dropout, stream: Stream, block: u64, x: &[Block], y: &mut [Block]) {
+    // With `p` 1 the threshold would be one more than a word can be: then the scale is 0, and so are the shifts.
+    let (least, scale, [dropped, kept]) = (threshold(layer.p), layer.scale() as f32, layer.shifts());
     s.vectorize(
         #[inline(always)]
         move || {
-            each(
-                s,
-                layer,
-                stream,
-                x.len(),
+            stream.map_blocks(
+                Purpose::Dropout,
+                block,
+                x,
+                y,
                 #[inline(always)]
-                |place, factors| {
-                    let Some(x) = x.get_mut(place..place + factors.len()) else { return };
-                    map(
-                        s,
-                        [x],
-                        [factors],
-                        #[inline(always)]
-                        |[x], [factor]| [s.mul(x, factor)],
-                    );
-                },
-            );
-        },
-    );
-}
-
-/// x = x factor + shift; not a multiply-add, so that all levels give the same bits.
-#[inline(never)]
-fn shifted<S: Simd>(s: S, layer: Dropout, stream: Stream, x: &mut [f32]) {
-    s.vectorize(
-        #[inline(always)]
-        move || {
-            let (zero, [dropped, kept]) = (s.splat(0.0), layer.shifts().map(|shift| s.splat(shift)));
-            each(
-                s,
-                layer,
-                stream,
-                x.len(),
-                #[inline(always)]
-                |place, factors| {
-                    let Some(x) = x.get_mut(place..place + factors.len()) else { return };
-                    map(
-                        s,
-                        [x],
-                        [factors],
-                        #[inline(always)]
-                        |[x], [factor]| {
-                            let shift = s.select(s.eq(factor, zero), dropped, kept);
-                            [s.add(s.mul(x, factor), shift)]
-                        },
-                    );
-                },
+                |x, word| x * if word < least { 0.0 } else { scale } + if word < least { dropped } else { kept },
             );
         },
     );

@@ -23,4 +23,13 @@ impl Health {
     pub const fn is_good(&self) -> bool {
         self.bad_values == 0 && self.bad_gradients == 0
     }
+
+    /// Of both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            bad_values: self.bad_values.saturating_add(other.bad_values),
+            bad_gradients: self.bad_gradients.saturating_add(other.bad_gradients),
+            max_gradient: self.max_gradient.max(other.max_gradient),
+        }
+    }
 }

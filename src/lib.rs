@@ -41,6 +41,8 @@ pub mod norm;
 #[forbid(unsafe_code)]
 pub mod optim;
 #[forbid(unsafe_code)]
+pub mod regularize;
+#[forbid(unsafe_code)]
 pub mod schedule;
 #[forbid(unsafe_code)]
 pub mod softmax;

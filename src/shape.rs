@@ -29,6 +29,15 @@ pub(crate) const fn check_rows<T>(argument: &'static str, xs: &[T], width: usize
     }
 }
 
+/// Each of `labels` must be in `0..classes`.
+pub(crate) fn check_classes(argument: &'static str, labels: &[i32], classes: usize) -> Result<()> {
+    let is_bad = |label: &i32| usize::try_from(*label).map_or(true, |label| label >= classes);
+    match labels.iter().enumerate().find(|(_, label)| is_bad(label)) {
+        Some((index, found)) => Err(Error::Label { argument, index, classes, found: *found }),
+        None => Ok(()),
+    }
+}
+
 /// `xs` in rows of `width`, the last of which may be shorter; none where `width` is 0.
 ///
 /// `chunks` divides by the width where it is zipped: compiled for size that is out of line, where nobody knows that the width

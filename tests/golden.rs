@@ -4,12 +4,12 @@
 
 mod common;
 
+use common::optimizers::optimizer_of;
 use common::{Case, compare, golden, run};
 use flatgrad::activation::{self, Activation};
 use flatgrad::dense;
 use flatgrad::metrics::{accuracy, argmax, correct};
 use flatgrad::net::{Layer, Sequential};
-use flatgrad::optim::{Adam, Sgd};
 use flatgrad::simd::Level;
 use flatgrad::softmax;
 use std::cell::Cell;
@@ -212,74 +212,6 @@ fn glu() {
     });
 }
 
-/// Either optimizer of a case, its hyper-parameters at `path` (`""` or `"optimizer_params."`).
-#[derive(Clone, Copy)]
-enum Optimizer {
-    Sgd(Sgd),
-    Adam(Adam),
-}
-
-impl Optimizer {
-    fn of(name: &str, case: &Case, path: &str) -> Self {
-        let number = |name: &str, default: f64| case.number(&format!("{path}{name}")).unwrap_or(default);
-        let flag = |name: &str| case.flag(&format!("{path}{name}"));
-        let betas = case.numbers(&format!("{path}betas"));
-        if name == "sgd" {
-            let default = Sgd::new();
-            return Self::Sgd(Sgd {
-                lr: number("lr", default.lr),
-                momentum: number("momentum", default.momentum),
-                dampening: number("dampening", default.dampening),
-                weight_decay: number("weight_decay", default.weight_decay),
-                nesterov: flag("nesterov"),
-                maximize: flag("maximize"),
-            });
-        }
-        assert_eq!(name, "adam");
-        let default = Adam::new();
-        Self::Adam(Adam {
-            lr: number("lr", default.lr),
-            beta1: betas.first().copied().unwrap_or(default.beta1),
-            beta2: betas.last().copied().unwrap_or(default.beta2),
-            eps: number("eps", default.eps),
-            weight_decay: number("weight_decay", default.weight_decay),
-            amsgrad: flag("amsgrad"),
-            maximize: flag("maximize"),
-        })
-    }
-
-    fn state(self, params: usize) -> Vec<f32> {
-        let len = match self {
-            Self::Sgd(sgd) => sgd.state_len(params),
-            Self::Adam(adam) => adam.state_len(params),
-        };
-        vec![0.0; len]
-    }
-
-    fn step(self, params: &mut [f32], grads: &[f32], state: &mut [f32]) {
-        match self {
-            Self::Sgd(sgd) => sgd.step(params, grads, state),
-            Self::Adam(adam) => adam.step(params, grads, state),
-        }
-        .expect("a step");
-    }
-}
-
-#[test]
-fn optimizers() {
-    run(&golden("optimizers", 36, |case| matches!(case.function(), "sgd" | "adam")), |case| {
-        let optimizer = Optimizer::of(case.function(), case, "");
-        let mut params = case.floats("param");
-        let mut state = optimizer.state(params.len());
-        let mut out = Vec::new();
-        for grads in case.floats("grads").chunks_exact(params.len()) {
-            optimizer.step(&mut params, grads, &mut state);
-            out.extend_from_slice(&params);
-        }
-        case.check("out", &out);
-    });
-}
-
 #[test]
 fn linear() {
     run(&golden("layers", 11, |case| case.function() == "linear"), |case| {
@@ -316,8 +248,8 @@ fn training_trace() {
         let mut params = PARAMS.map(|name| case.floats(name)).concat();
         assert_eq!(params.len(), net.param_len());
 
-        let optimizer = Optimizer::of(case.text("optimizer"), case, "optimizer_params.");
-        let mut state = optimizer.state(params.len());
+        let optimizer = optimizer_of(case.text("optimizer"), case, "optimizer_params.");
+        let mut state = vec![0.0; optimizer.state_len(params.len())];
         let [steps, batch, inputs] = case.shape("x")[..] else { panic!("three dims") };
         let (x, labels) = (case.floats("x"), case.labels("y"));
         let mut grads = vec![7.0; params.len()];
@@ -325,7 +257,7 @@ fn training_trace() {
         let mut losses = Vec::new();
         for (x, labels) in x.chunks_exact(batch * inputs).zip(labels.chunks_exact(batch)) {
             losses.push(net.loss_and_grad(&params, x, labels, &mut grads, &mut scratch).expect("a loss"));
-            optimizer.step(&mut params, &grads, &mut state);
+            optimizer.step(&mut params, &grads, &mut state).expect("a step");
         }
         assert_eq!(losses.len(), steps);
         case.check("out", &losses);

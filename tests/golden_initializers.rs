@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Case, golden, run};
-use flatgrad::init::{self, FanMode, Fans, Init, Nonlinearity};
+use common::{Case, golden, golden_errors, run};
+use flatgrad::dense::{Dense, forward};
+use flatgrad::init::{self, FanMode, Fans, Init, Law, Nonlinearity};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
@@ -69,13 +70,7 @@ fn fill(case: &Case, w: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
 }
 
 fn nonlinearity(name: &str, param: Option<f64>) -> Nonlinearity {
-    match name {
-        "tanh" => Nonlinearity::Tanh,
-        "relu" => Nonlinearity::Relu,
-        "leaky_relu" => Nonlinearity::LeakyRelu(param.unwrap_or(0.01) as f32),
-        "selu" => Nonlinearity::Selu,
-        _ => Nonlinearity::Linear,
-    }
+    Nonlinearity::from_name(name, param.map(|x| x as f32)).expect("a nonlinearity")
 }
 
 #[test]
@@ -142,4 +137,144 @@ fn constants() {
         init::constant(&mut w, case.number("val").unwrap_or(otherwise) as f32);
         case.check("out", &w);
     });
+}
+
+#[test]
+fn zeros_and_ones() {
+    run(&golden("initializers", 13, |case| matches!(case.function(), "eye" | "dirac")), |case| {
+        let shape = shape(case);
+        let mut w = vec![7.0; shape.iter().product()];
+        match *shape {
+            [rows, columns] => init::eye(&mut w, [rows, columns]).expect("it fits"),
+            _ => init::dirac(&mut w, &shape, case.number("groups").expect("groups") as usize).expect("it fits"),
+        }
+        case.check("out", &w);
+    });
+}
+
+#[test]
+fn truncated_normals() {
+    run(&golden("initializers", 6, |case| case.function() == "trunc_normal"), |case| {
+        let number = |name| case.number(name).expect("a number") as f32;
+        let mut rng = rng();
+        let xs = draws(1001, |w| {
+            init::trunc_normal(w, number("mean"), number("std"), number("a"), number("b"), &mut rng).expect("a law");
+        });
+        check_moments(case, &xs);
+        if number("b") - number("a") < 6.0 * number("std") {
+            check_bounds(case, &xs, "low", "high");
+        }
+        assert!(xs.iter().all(|x| (number("a")..=number("b")).contains(x)), "{}", case.name());
+    });
+}
+
+#[test]
+fn orthogonal_matrices() {
+    run(&golden("initializers", 4, |case| case.function() == "orthogonal"), |case| {
+        let shape = shape(case);
+        let mut w = vec![7.0; shape.iter().product()];
+        let gain = case.number("gain").expect("a gain") as f32;
+        init::orthogonal(&mut w, &shape, gain, &mut rng()).expect("it fits");
+        let (rows, columns) = (shape[0], w.len() / shape[0]);
+        let short = rows.min(columns);
+        let (step, stride) = if rows <= columns { (columns, 1) } else { (1, columns) };
+        let dot = |i: usize, j: usize| -> f32 {
+            (0..rows.max(columns)).map(|k| w[i * step + k * stride] * w[j * step + k * stride]).sum()
+        };
+        let gram: Vec<f32> = (0..short * short).map(|k| dot(k / short, k % short)).collect();
+        case.check("gram", &gram);
+    });
+}
+
+#[test]
+fn sparse_matrices() {
+    run(&golden("initializers", 3, |case| case.function() == "sparse"), |case| {
+        let [rows, columns] = shape(case)[..] else { panic!("a matrix") };
+        let (sparsity, std) = (case.number("sparsity").expect("a share"), case.number("std").expect("a number") as f32);
+        let mut rng = rng();
+        let all = draws(rows * columns, |w| {
+            init::sparse(w, [rows, columns], sparsity, std, &mut rng).expect("it fits");
+            for column in 0..columns {
+                let zeros = (0..rows).filter(|row| w[row * columns + column] == 0.0).count();
+                assert_eq!(zeros as f64, case.expected("zeros_per_column")[0], "{}", case.name());
+            }
+        });
+        let xs: Vec<f64> = all.iter().filter(|x| **x != 0.0).map(|x| f64::from(*x)).collect();
+        let deviation = (xs.iter().map(|x| x * x).sum::<f64>() / xs.len() as f64).sqrt();
+        let expected = case.expected("std")[0];
+        // Six standard errors.
+        assert!(
+            (deviation / expected - 1.0).abs() < 6.0 / (2.0 * xs.len() as f64).sqrt(),
+            "{}: {deviation}",
+            case.name()
+        );
+    });
+}
+
+#[test]
+fn what_pytorch_refuses() {
+    for case in golden_errors("initializers", 7, |_| true) {
+        let shape = shape(&case);
+        let mut w = vec![7.0; shape.iter().product()];
+        let refused = match case.function() {
+            "calculate_gain" => Nonlinearity::from_name(case.text("nonlinearity"), None).is_err(),
+            "fan_in_and_fan_out" => init::fans(&shape).is_err(),
+            "eye" => Law::Eye.fill(&mut w, &shape, &mut rng()).is_err(),
+            "dirac" => init::dirac(&mut w, &shape, case.number("groups").expect("groups") as usize).is_err(),
+            other => panic!("no law {other}"),
+        };
+        assert!(refused && w.iter().all(|x| *x == 7.0), "{}", case.name());
+    }
+}
+
+/// The numbers of the documents that the project is built from.
+#[test]
+fn seed_documents() {
+    const UNIFORM: [&str; 2] = ["xavier_uniform", "kaiming_uniform"];
+    const OURS: [&str; 4] = ["calculate_gain", "constant", "xavier_normal", "kaiming_normal"];
+    let wanted = |case: &Case| UNIFORM.contains(&case.function()) || OURS.contains(&case.function());
+    run(&golden("seed_documents", 9, wanted), |case| match case.function() {
+        "calculate_gain" => {
+            let gain = init::calculate_gain(nonlinearity(case.text("nonlinearity"), case.number("param")));
+            case.check("out", &[gain]);
+        }
+        "constant" => {
+            let mut w = vec![7.0; shape(case).into_iter().product()];
+            init::constant(&mut w, case.number("val").expect("a value") as f32);
+            case.check("out", &w);
+        }
+        law => {
+            let mut rng = rng();
+            let xs = draws(shape(case).into_iter().product(), |w| fill(case, w, &mut rng));
+            if UNIFORM.contains(&law) {
+                check_bounds(case, &xs, "low", "high");
+            } else {
+                check_moments(case, &xs);
+            }
+        }
+    });
+}
+
+/// Layers of 256 without activation: the deviation of a signal grows sixteenfold in each with weights of deviation 1, and stays
+/// with 1/16.
+#[test]
+fn signals_grow_as_in_the_documents() {
+    const N: usize = 256;
+    const LAYER: Dense = Dense { inputs: N, outputs: N };
+    let ratio = golden("seed_documents", 1, |case| case.function() == "forward_std_ratio")[0].expected("out")[0];
+    let mut rng = rng();
+    let (mut x, mut y, mut params) = (vec![0.0; 16 * N], vec![0.0; 16 * N], vec![0.0; LAYER.param_len()]);
+    let mut scratch = vec![0.0; LAYER.forward_scratch_len(16)];
+    let spread = |x: &[f32]| (x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64).sqrt();
+    for (std, factor) in [(1.0, ratio), (1.0 / 16.0, 1.0)] {
+        init::normal(&mut x, 0.0, 1.0, &mut rng);
+        for layer in 0..10 {
+            init::normal(&mut params[..N * N], 0.0, std, &mut rng);
+            forward(LAYER, &params, &x, &mut y, &mut scratch).expect("it fits");
+            let growth = spread(&y) / spread(&x) / factor;
+            // 4096 sums: a standard error of about 1.2 %.
+            assert!((growth - 1.0).abs() < 0.07, "layer {layer}: {growth}");
+            std::mem::swap(&mut x, &mut y);
+        }
+    }
 }

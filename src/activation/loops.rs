@@ -7,13 +7,14 @@ use super::Activation;
 use super::{piecewise, smooth};
 use crate::kernel::elementwise::on;
 use crate::kernel::{by_blocks, map, map_long};
+use crate::math;
 use crate::simd::{Long, Simd};
 
 /// SELU's factors: `scale`, and `scale * alpha`.
 const SELU: [f32; 2] = [1.050_701, 1.758_099_3];
 
 /// `y = f(x)`, one function for each `f`: in one function for all of them, LLVM's work grows faster than their number.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn each<S: Simd, const P: usize>(
     s: S,
     parameters: [f32; P],
@@ -30,7 +31,7 @@ fn each<S: Simd, const P: usize>(
 }
 
 /// `dx = f(v, dy)`, as [`each`].
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn each_gradient<S: Simd, const P: usize>(
     s: S,
     parameters: [f32; P],
@@ -110,14 +111,14 @@ impl Activation {
     }
 
     /// `y = value(x)`
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(crate) fn apply_to<S: Simd>(self, s: S, x: &[f32], y: &mut [f32]) {
         let io = (x, &mut *y);
         match self {
             Self::Relu => each!(s, io, piecewise::relu),
             Self::LeakyRelu { negative_slope } => each!(s, [negative_slope], io, piecewise::leaky_relu),
             Self::Elu { .. } | Self::Selu | Self::Celu { .. } => each!(s, self.elu_factors(), io, smooth::elu),
-            Self::Gelu => each!(s, io, smooth::gelu),
+            Self::Gelu => each!(s, io, math::gelu),
             Self::GeluTanh => each!(s, io, smooth::gelu_tanh),
             Self::Silu => each!(s, io, smooth::silu),
             Self::Mish => each!(s, io, smooth::mish),
@@ -137,7 +138,7 @@ impl Activation {
     }
 
     /// `dx = dy * derivative`; `v` is the input where [`needs_input`](Self::needs_input), else the value.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn gradient_to<S: Simd>(self, s: S, v: &[f32], dy: &[f32], dx: &mut [f32]) {
         let io = ([v, dy], dx);
         match self {
@@ -188,7 +189,7 @@ impl Activation {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn apply_by_blocks<S: Simd>(self, s: S, x: &mut [f32]) {
         by_blocks(x, |_, x, y| self.apply_to(s, x, y));
     }
@@ -209,7 +210,7 @@ impl Activation {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn apply_gradient_by_blocks<S: Simd>(self, s: S, saved: &[f32], dy: &mut [f32]) {
         by_blocks(dy, |place, dy, dx| {
             if let Some(saved) = saved.get(place..).and_then(|saved| saved.get(..dx.len())) {

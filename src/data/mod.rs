@@ -1,23 +1,32 @@
-//! Data sets as flat slices: a permutation, batches of rows, splits, and the idx format of MNIST.
+//! Data sets as flat slices: permutations, splits and folds, batches of rows, standardisation, and the idx format of MNIST.
 //!
 //! ```
-//! use flatgrad::data::{gather, identity, shuffle};
-//! use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
+//! use flatgrad::data::{batches, gather, identity, shuffle_epoch};
 //!
-//! let x = [0.0, 0.1, 1.0, 1.1, 2.0, 2.1]; // three rows of two
-//! let (mut order, mut batch) = ([0; 3], [0.0; 4]);
-//! identity(&mut order);
-//! shuffle(&mut order, &mut Xoshiro256PlusPlus::seed_from_u64(1));
-//! for rows in order.chunks(2) {
-//!     gather(&x, 2, rows, &mut batch[..rows.len() * 2])?; // the same `order` gathers the labels
+//! let (x, labels) = ([0.0, 0.1, 1.0, 1.1, 2.0, 2.1], [0, 1, 2]); // three rows of two
+//! let (mut order, mut batch, mut batch_labels) = ([0; 3], [0.0; 4], [0; 2]);
+//! for epoch in 0..4 {
+//!     identity(&mut order);
+//!     shuffle_epoch(&mut order, 1, epoch);
+//!     for rows in batches(&order, 2, false)? {
+//!         gather(&x, 2, rows, &mut batch[..rows.len() * 2])?; // the same order for both
+//!         gather(&labels, 1, rows, &mut batch_labels[..rows.len()])?;
+//!     }
 //! }
 //! # Ok::<(), flatgrad::Error>(())
 //! ```
 
+mod epoch;
+mod fold;
 pub mod idx;
+mod standard;
+
+pub use epoch::{batch_count, batches, shuffle_epoch};
+pub use fold::{Fold, k_fold};
+pub use standard::{fit_standard, standardize};
 
 use crate::error::{Error, Result};
-use crate::shape::{check_len, rows_mut};
+use crate::shape::{check_classes, check_len, rows_mut};
 use rand_core::Rng;
 
 /// `order[i] = i`. *Writes* `order`.
@@ -107,6 +116,32 @@ pub fn split<T, const N: usize>(order: &[T], shares: [f64; N]) -> Result<[&[T]; 
         start = start.max(end);
     }
     Ok(parts)
+}
+
+/// The one-hot form of class indices: 1 at the label of each row, 0 elsewhere. *Writes* `out[labels][classes]`.
+///
+/// As [`one_hot`](https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html).
+///
+/// # Errors
+/// [`Error::Length`] where `out` does not hold a row for each label, [`Error::Label`] for a label outside `0..classes`; nothing
+/// is written.
+///
+/// ```
+/// let mut out = [0.5; 6];
+/// flatgrad::data::one_hot(&[2, 0], 3, &mut out)?;
+/// assert_eq!(out, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+/// # Ok::<(), flatgrad::Error>(())
+/// ```
+pub fn one_hot(labels: &[i32], classes: usize, out: &mut [f32]) -> Result<()> {
+    check_len("out", out, labels.len(), classes)?;
+    check_classes("labels", labels, classes)?;
+    out.fill(0.0);
+    for (row, label) in rows_mut(out, classes).zip(labels) {
+        if let Some(x) = usize::try_from(*label).ok().and_then(|label| row.get_mut(label)) {
+            *x = 1.0;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //!
 //! A slice is read in four quarters at once: a sum of one register after the other would wait for each addition.
 
-use super::reduce::{map_reduce, total};
-use crate::dispatch;
+use super::reduce::{Sum, map_reduce, total};
 use crate::health::Health;
 use crate::simd::{LONGEST, Level, Simd};
+use crate::{dispatch, simd};
 
 /// The length of a block: enough to make a call for each of no account, and little on a microcontroller's stack.
 pub(crate) const BLOCK: usize = 256;
@@ -20,6 +20,77 @@ pub(crate) fn block_sum<S: Simd>(s: S, x: &[f32; BLOCK]) -> f32 {
         [s.wide(s.splat(0.0))],
         #[inline(always)]
         |[], [a, b, c, d], [sum]| ([], [s.add(sum, s.add(s.add(a, b), s.add(c, d)))]),
+    );
+    total(s, sum)
+}
+
+/// Long enough that its calls cost nothing, short enough that rounding in a lane costs no digits.
+const STRETCH: usize = 16 * BLOCK;
+
+/// The sum of `x[i] * y[i]`, of slices of equal length, whatever it is.
+#[inline(never)]
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f64 {
+    let mut sum = Sum::default();
+    for (x, y) in x.chunks(STRETCH).zip(y.chunks(STRETCH)) {
+        sum.add(dispatch!(simd::level(), s => short_dot(s, x, y)));
+    }
+    sum.value().into()
+}
+
+/// The sum of `|x[i]|`, whatever the length is.
+#[inline(never)]
+pub(crate) fn abs_sum(x: &[f32]) -> f64 {
+    let mut sum = Sum::default();
+    for x in x.chunks(STRETCH) {
+        sum.add(dispatch!(simd::level(), s => short_abs_sum(s, x)));
+    }
+    sum.value().into()
+}
+
+#[inline(always)]
+fn short_dot<S: Simd>(s: S, x: &[f32], y: &[f32]) -> f32 {
+    let ([a, b, c, d], x) = quarters(x);
+    let ([e, f, g, h], y) = quarters(y);
+    let [sum] = map_reduce(
+        s,
+        [],
+        [a, b, c, d, e, f, g, h],
+        [s.wide(s.splat(0.0))],
+        #[inline(always)]
+        |[], [a, b, c, d, e, f, g, h], [sum]| {
+            let (low, high) = (s.mul_add(b, f, s.mul(a, e)), s.mul_add(d, h, s.mul(c, g)));
+            ([], [s.add(sum, s.add(low, high))])
+        },
+    );
+    let [sum] = map_reduce(
+        s,
+        [],
+        [x, y],
+        [sum],
+        #[inline(always)]
+        |[], [x, y], [sum]| ([], [s.mul_add(x, y, sum)]),
+    );
+    total(s, sum)
+}
+
+#[inline(always)]
+fn short_abs_sum<S: Simd>(s: S, x: &[f32]) -> f32 {
+    let (whole, rest) = quarters(x);
+    let [sum] = map_reduce(
+        s,
+        [],
+        whole,
+        [s.wide(s.splat(0.0))],
+        #[inline(always)]
+        |[], [a, b, c, d], [sum]| ([], [s.add(sum, s.add(s.add(s.abs(a), s.abs(b)), s.add(s.abs(c), s.abs(d))))]),
+    );
+    let [sum] = map_reduce(
+        s,
+        [],
+        [rest],
+        [sum],
+        #[inline(always)]
+        |[], [x], [sum]| ([], [s.add(sum, s.abs(x))]),
     );
     total(s, sum)
 }

@@ -18,10 +18,10 @@ pub use softmax::{
     Softmax, log_softmax, log_softmax_in_place, log_sum_exp, softmax, softmax_in_place, softmin, softmin_in_place,
 };
 
-pub(crate) use block::{BLOCK, Extent, all_within, block_sum};
+pub(crate) use block::{BLOCK, Extent, abs_sum, all_within, block_sum, dot};
 pub(crate) use map::{by_blocks, map, map_long};
 pub(crate) use matmul::{Operand, Product, Start, multiply};
-pub(crate) use moments::{Merged, moments};
-pub(crate) use random::{WORDS, threshold};
+pub(crate) use moments::moments;
+pub(crate) use random::{Purpose, WORDS, fraction, threshold};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
 pub(crate) use softmax::{Exponent, GROUP, PartSums, PerRow, Rows, Sums, Then, each_row, exp_shares, group_rows};

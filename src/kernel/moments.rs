@@ -2,7 +2,7 @@
 //! of distances from the mean, in a second pass over what is in the first cache.
 //!
 //! Four rows go together, so that no addition waits for the one before. Long rows are merged of units, in `f64`: Chan,
-//! Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+//! Golub and `LeVeque`, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
 
 use super::reduce::{map_reduce, total};
 use crate::simd::Simd;
@@ -21,7 +21,7 @@ pub(crate) struct Moments {
 
 /// [`Moments`] that grow by parts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Merged {
+struct Merged {
     count: f64,
     mean: f64,
     squares: f64,
@@ -29,7 +29,7 @@ pub(crate) struct Merged {
 
 impl Merged {
     /// Takes `count` more numbers of these moments.
-    pub(crate) fn add(&mut self, count: usize, part: Moments) {
+    fn add(&mut self, count: usize, part: Moments) {
         let (before, count) = (self.count, count as f64);
         let delta = f64::from(part.mean) + f64::from(part.rest) - self.mean;
         self.count += count;
@@ -37,7 +37,7 @@ impl Merged {
         self.squares += part.squares + delta * delta * (before * count / self.count);
     }
 
-    pub(crate) fn moments(self) -> Moments {
+    fn moments(self) -> Moments {
         let mean = self.mean as f32;
         Moments { mean, rest: (self.mean - f64::from(mean)) as f32, squares: self.squares }
     }

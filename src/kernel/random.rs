@@ -1,5 +1,5 @@
 //! Random numbers by their place: Threefry-4x32 with 13 rounds, Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As
-//! Easy as 1, 2, 3", 2011. It passes BigCrush with 12 rounds.
+//! Easy as 1, 2, 3", 2011. With 12 rounds it already passes the largest battery of tests that they put it to.
 //!
 //! A word is a function of a key and of a counter, so what was drawn can be drawn again, from any place on. Integers
 //! alone: the compiler makes registers of the loop over counters, and every machine has the same bits.
@@ -30,6 +30,14 @@ pub struct Stream {
     pub first: u64,
 }
 
+/// What numbers are for: the same stream gives other numbers for another purpose.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    Dropout = 0,
+    Noise = 1,
+    Labels = 2,
+}
+
 /// Words that are made together: four of each of 16 counters. Word `w` of counter `c` is number `16 w + c`.
 pub(crate) const WORDS: usize = 64;
 
@@ -43,23 +51,62 @@ impl Stream {
         Self { seed, step: 0, layer: 0, first: 0 }
     }
 
+    /// The words of counter `c` of a block.
+    #[inline(always)]
+    fn words(self, purpose: Purpose, block: u64, c: usize) -> [u32; 4] {
+        let key = [self.seed as u32, (self.seed >> 32) as u32, self.layer, purpose as u32];
+        // After the last element follows the first again. The last four bits of `first` are 0.
+        let first = block.wrapping_mul(16) & (u64::MAX / 4);
+        threefry::<13>([first as u32 | c as u32, (first >> 32) as u32, self.step as u32, (self.step >> 32) as u32], key)
+    }
+
     /// *Writes* `f` of the words of the blocks from number `block` on.
     #[inline(always)]
-    pub(crate) fn fill<T>(self, block: u64, out: &mut [[T; WORDS]], f: impl Fn(u32) -> T) {
-        let key = [self.seed as u32, (self.seed >> 32) as u32, self.layer, 0];
+    pub(crate) fn fill<T>(self, purpose: Purpose, block: u64, out: &mut [[T; WORDS]], f: impl Fn(u32) -> T) {
         for (i, out) in out.iter_mut().enumerate() {
-            let first = block.wrapping_add(i as u64).wrapping_mul(16);
             for c in 0..16 {
-                // The last four bits of `first` are 0.
-                let counter =
-                    [first as u32 | c as u32, (first >> 32) as u32, self.step as u32, (self.step >> 32) as u32];
-                let [a, b, c_, d] = threefry::<13>(counter, key);
-                out[c] = f(a);
-                out[16 + c] = f(b);
-                out[32 + c] = f(c_);
-                out[48 + c] = f(d);
+                let words = self.words(purpose, block.wrapping_add(i as u64), c);
+                for w in 0..4 {
+                    out[16 * w + c] = f(words[w]);
+                }
             }
         }
+    }
+
+    /// `y = f(x, word)`, the words being those of the blocks from number `block` on. *Writes* `y`.
+    #[inline(always)]
+    pub(crate) fn map_blocks(
+        self,
+        purpose: Purpose,
+        block: u64,
+        x: &[[f32; WORDS]],
+        y: &mut [[f32; WORDS]],
+        f: impl Fn(f32, u32) -> f32,
+    ) {
+        for (i, (x, y)) in x.iter().zip(y).enumerate() {
+            for c in 0..16 {
+                let words = self.words(purpose, block.wrapping_add(i as u64), c);
+                for w in 0..4 {
+                    y[16 * w + c] = f(x[16 * w + c], words[w]);
+                }
+            }
+        }
+    }
+
+    /// [`map_blocks`](Self::map_blocks) of slices that need not be whole blocks, by `run(block, x, y)`, which does whole ones:
+    /// what is at the ends goes through a padded copy. *Writes* `y`.
+    pub(crate) fn map(self, x: &[f32], y: &mut [f32], run: impl Fn(u64, &[[f32; WORDS]], &mut [[f32; WORDS]])) {
+        let skipped = (self.first % WORDS as u64) as usize;
+        let head = if skipped == 0 { 0 } else { (WORDS - skipped).min(x.len()) };
+        let (Some((x_head, x)), Some((y_head, y))) = (x.split_at_checked(head), y.split_at_mut_checked(head)) else {
+            return;
+        };
+        let block = self.first / WORDS as u64;
+        at_an_end(skipped, x_head, y_head, |x, y| run(block, x, y));
+        let block = block.wrapping_add(u64::from(skipped > 0));
+        let ((x, x_tail), (y, y_tail)) = (x.as_chunks::<WORDS>(), y.as_chunks_mut::<WORDS>());
+        run(block, x, y);
+        at_an_end(0, x_tail, y_tail, |x_end, y_end| run(block.wrapping_add(x.len() as u64), x_end, y_end));
     }
 
     /// `use_them(place, numbers)` for all of `len` elements, a few hundred at a time: `make(block, out)` *writes* the numbers
@@ -85,6 +132,21 @@ impl Stream {
     }
 }
 
+/// A part of a block, whose first place is number `skipped`.
+fn at_an_end(skipped: usize, x: &[f32], y: &mut [f32], run: impl FnOnce(&[[f32; WORDS]], &mut [[f32; WORDS]])) {
+    if x.is_empty() {
+        return;
+    }
+    let (mut whole_x, mut whole_y) = ([[0.0; WORDS]], [[0.0; WORDS]]);
+    for (to, x) in whole_x.as_flattened_mut().iter_mut().skip(skipped).zip(x) {
+        *to = *x;
+    }
+    run(&whole_x, &mut whole_y);
+    for (y, from) in y.iter_mut().zip(whole_y.as_flattened().iter().skip(skipped)) {
+        *y = *from;
+    }
+}
+
 /// A uniform number of `[0, 1)`, a multiple of 2^-24.
 #[inline(always)]
 pub(crate) fn fraction(word: u32) -> f32 {
@@ -96,9 +158,7 @@ pub(crate) fn threshold(p: f32) -> u32 {
     (f64::from(p) * 4_294_967_296.0) as u32
 }
 
-/// Rotations of the even and odd rounds, by pairs.
-const ROTATIONS: [[u32; 2]; 8] = [[10, 26], [11, 21], [13, 27], [23, 5], [6, 20], [17, 11], [25, 10], [18, 20]];
-
+/// Straight code and no loop over rounds: else the compiler does not see that the counters can go side by side.
 #[inline(always)]
 fn threefry<const ROUNDS: usize>(counter: [u32; 4], key: [u32; 4]) -> [u32; 4] {
     let parity = 0x1bd1_1bda ^ key[0] ^ key[1] ^ key[2] ^ key[3];
@@ -107,21 +167,41 @@ fn threefry<const ROUNDS: usize>(counter: [u32; 4], key: [u32; 4]) -> [u32; 4] {
     for i in 0..4 {
         x[i] = x[i].wrapping_add(key[i]);
     }
-    for round in 0..ROUNDS {
-        let [a, b] = if round % 2 == 0 { [1, 3] } else { [3, 1] };
-        let [left, right] = ROTATIONS[round % 8];
-        x[0] = x[0].wrapping_add(x[a]);
-        x[a] = x[a].rotate_left(left) ^ x[0];
-        x[2] = x[2].wrapping_add(x[b]);
-        x[b] = x[b].rotate_left(right) ^ x[2];
-        if round % 4 == 3 {
-            let turn = (round + 1) / 4;
-            for i in 0..4 {
-                x[i] = x[i].wrapping_add(key[(turn + i) % 5]);
-            }
-            x[3] = x[3].wrapping_add(turn as u32);
-        }
+    x = four_rounds::<0>(x, key);
+    x = four_rounds::<1>(x, key);
+    x = four_rounds::<2>(x, key);
+    match ROUNDS {
+        13 => round(x, [6, 20]),
+        _ => four_rounds::<4>(four_rounds::<3>(x, key), key),
     }
+}
+
+#[inline(always)]
+fn round([a, b, c, d]: [u32; 4], [left, right]: [u32; 2]) -> [u32; 4] {
+    let (a, c) = (a.wrapping_add(b), c.wrapping_add(d));
+    [a, b.rotate_left(left) ^ a, c, d.rotate_left(right) ^ c]
+}
+
+/// Two rounds, in the second of which the second and fourth word have changed places.
+#[inline(always)]
+fn two_rounds(x: [u32; 4], first: [u32; 2], second: [u32; 2]) -> [u32; 4] {
+    let [a, b, c, d] = round(x, first);
+    let [a, d, c, b] = round([a, d, c, b], second);
+    [a, b, c, d]
+}
+
+/// Rounds number `4 T` to `4 T + 3`, and the key that follows them.
+#[inline(always)]
+fn four_rounds<const T: usize>(mut x: [u32; 4], key: [u32; 5]) -> [u32; 4] {
+    x = if T.is_multiple_of(2) {
+        two_rounds(two_rounds(x, [10, 26], [11, 21]), [13, 27], [23, 5])
+    } else {
+        two_rounds(two_rounds(x, [6, 20], [17, 11]), [25, 10], [18, 20])
+    };
+    for i in 0..4 {
+        x[i] = x[i].wrapping_add(key[(T + 1 + i) % 5]);
+    }
+    x[3] = x[3].wrapping_add(T as u32 + 1);
     x
 }
 
@@ -151,11 +231,11 @@ mod tests {
         let stream = Stream { seed: 0x1234_5678_9abc_def0, step: 0xf_0000_0001, layer: 3, first: 0 };
         let mut blocks = [[0; WORDS]; 3];
         let block = 0x1_0000_0000 / 16 - 1;
-        stream.fill(block, &mut blocks, |word| word);
+        stream.fill(Purpose::Labels, block, &mut blocks, |word| word);
         for (i, word) in blocks.as_flattened().iter().enumerate() {
             let counter = (block + i as u64 / 64) * 16 + i as u64 % 16;
             let words =
-                threefry::<13>([counter as u32, (counter >> 32) as u32, 1, 15], [0x9abc_def0, 0x1234_5678, 3, 0]);
+                threefry::<13>([counter as u32, (counter >> 32) as u32, 1, 15], [0x9abc_def0, 0x1234_5678, 3, 2]);
             assert_eq!(*word, words[i / 16 % 4]);
         }
     }

@@ -84,39 +84,37 @@ fn one_by_one<S: Simd, const O: usize, const I: usize, const A: usize>(
         |i| ins[i] = ins[i].get(..len).unwrap_or_default(),
     );
     // Four at a time, as moving the pointers on takes as long as a short `f`.
-    let mut c = 0;
-    while A == 0 && len - c >= 4 {
+    let fours = if A == 0 { len / 4 } else { 0 };
+    for c in 0..fours {
         unrolled::<4>(
             #[inline(always)]
-            |i| one(s, &mut outs, &ins, &mut lanes, c + i, &f),
+            |i| one::<S, O, I, A, 4>(s, &mut outs, &ins, &mut lanes, [c, i], &f),
         );
-        c += 4;
     }
-    while c < len {
-        one(s, &mut outs, &ins, &mut lanes, c, &f);
-        c += 1;
+    for c in 4 * fours..len {
+        one::<S, O, I, A, 1>(s, &mut outs, &ins, &mut lanes, [c, 0], &f);
     }
     lanes
 }
 
-/// Element `c`.
+/// Element `i` of the chunk `c` of `K` elements.
 #[inline(always)]
-fn one<S: Simd, const O: usize, const I: usize, const A: usize>(
+fn one<S: Simd, const O: usize, const I: usize, const A: usize, const K: usize>(
     s: S,
     outs: &mut [&mut [f32]; O],
     ins: &[&[f32]; I],
     lanes: &mut [S::Wide; A],
-    c: usize,
+    [c, i]: [usize; 2],
     f: &impl Fn([S::F32; O], [S::F32; I], [S::F32; A]) -> ([S::F32; O], [S::F32; A]),
 ) {
     let (mut old, mut x, mut sums) = const { ([S::ZERO; O], [S::ZERO; I], [S::ZERO; A]) };
     unrolled::<O>(
         #[inline(always)]
-        |o| old[o] = s.splat(outs[o].get(c).copied().unwrap_or_default()),
+        |o| old[o] = s.splat(outs[o].as_chunks::<K>().0.get(c).map_or(0.0, |chunk| chunk[i])),
     );
     unrolled::<I>(
         #[inline(always)]
-        |i| x[i] = s.splat(ins[i].get(c).copied().unwrap_or_default()),
+        |a| x[a] = s.splat(ins[a].as_chunks::<K>().0.get(c).map_or(0.0, |chunk| chunk[i])),
     );
     unrolled::<A>(
         #[inline(always)]
@@ -129,7 +127,11 @@ fn one<S: Simd, const O: usize, const I: usize, const A: usize>(
     );
     unrolled::<O>(
         #[inline(always)]
-        |o| s.store_partial(new[o], outs[o].get_mut(c..).unwrap_or_default()),
+        |o| {
+            if let Some(chunk) = outs[o].as_chunks_mut::<K>().0.get_mut(c) {
+                s.store_partial(new[o], chunk.get_mut(i..=i).unwrap_or_default());
+            }
+        },
     );
 }
 

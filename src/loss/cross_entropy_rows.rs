@@ -57,7 +57,7 @@ impl<'a> Targets<'a> {
     }
 
     /// What softmax is multiplied by in up to 16 rows from `first` on: 1 where it is not yet the gradient.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn shares(&self, first: usize, factor: f32) -> [f32; GROUP] {
         if self.is_spread() { [1.0; GROUP] } else { self.labels.part(first, GROUP).shares(factor) }
     }
@@ -138,7 +138,7 @@ impl<'a> Batch<'a> {
     /// The loss, reduced. *Writes* the gradient where that is asked for.
     ///
     /// Out of line: the losses and the nets share it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(crate) fn run<S: Simd>(&mut self, s: S) -> f32 {
         s.vectorize(
             #[inline(always)]
@@ -200,7 +200,7 @@ impl<'a> Batch<'a> {
 /// Makes losses of the logarithms `ln` of up to 16 rows from `first` on, and of the softmax in `dx` the gradient.
 ///
 /// Out of line, so that rows with one class each do not wait for the registers of these.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn spread_rows<S: Simd>(
     s: S,
     targets: &Targets,

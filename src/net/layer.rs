@@ -11,7 +11,7 @@ use crate::norm::rms_norm::RmsNorm;
 use core::fmt;
 use rand_core::Rng;
 
-/// A layer of a [`Sequential`] net.
+/// A layer of a [`Sequential`](super::Sequential) net.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Layer {

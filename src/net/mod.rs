@@ -31,6 +31,7 @@
 //! # Ok::<(), flatgrad::Error>(())
 //! ```
 
+mod kinds;
 mod layer;
 mod mode;
 mod pass;

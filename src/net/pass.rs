@@ -75,16 +75,23 @@ impl<'a> Pass<'a> {
         let (even, rest) = cut(scratch, batch * even);
         let (odd, products) = cut(rest, batch * odd);
         let mut hidden = [even, odd];
-        let last = net.stage_count() - 1;
-        let mut inputs = net.input_len();
+        let last = net.stage_count().saturating_sub(1);
+        let (mut inputs, kinds) = (net.input_len(), net.totals.kinds);
         for stage in net.stages() {
             let (y, before) = pair(&mut hidden, stage.index);
             let x = if stage.index == 0 { x } else { part(before, 0, batch * inputs) };
             let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.own.outputs).0 };
             let params = part(params, stage.start.params, stage.own.params);
             if let Some(Layer::Dense(dense)) = stage.op {
-                forward_dense(s, (*dense, stage.activation), params, x, [&mut [], y], products);
-            } else {
+                forward_dense(
+                    s,
+                    (*dense, batch, kinds.activation(stage.activation)),
+                    params,
+                    x,
+                    [&mut [], y],
+                    products,
+                );
+            } else if kinds.has_other() {
                 let memory = Memory::Eval(part(buffers, stage.start.buffers, stage.own.buffers));
                 stage.forward_other(s, params, memory, x, [&mut [], y], products);
             }
@@ -96,7 +103,7 @@ impl<'a> Pass<'a> {
     #[inline(always)]
     pub(super) fn forward_train<S: Simd>(self, s: S, buffers: &mut [f32], to: &mut Scratch) {
         let Self { net, params, x, batch } = self;
-        let mut inputs = 0;
+        let (mut inputs, kinds) = (0, net.totals.kinds);
         for stage in net.stages() {
             let (before, rest) = cut(to.outputs, batch * stage.start.outputs);
             let x =
@@ -105,8 +112,15 @@ impl<'a> Pass<'a> {
             let y = cut(rest, batch * stage.own.outputs).0;
             let params = part(params, stage.start.params, stage.own.params);
             if let Some(Layer::Dense(dense)) = stage.op {
-                forward_dense(s, (*dense, stage.activation), params, x, [kept, y], to.products);
-            } else {
+                forward_dense(
+                    s,
+                    (*dense, batch, kinds.activation(stage.activation)),
+                    params,
+                    x,
+                    [kept, y],
+                    to.products,
+                );
+            } else if kinds.has_other() {
                 let [start, len] = stage.moments(batch);
                 let buffers = part_mut(buffers, stage.start.buffers, stage.own.buffers);
                 let memory = Memory::Train([buffers, part_mut(to.moments, start, len)]);
@@ -117,10 +131,10 @@ impl<'a> Pass<'a> {
     }
 
     /// From the last stage's gradient in its buffer to all parameters'. Out of line, as two passes end with it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn backward_stages<S: Simd>(self, s: S, buffers: &[f32], grads: &mut [f32], mut scratch: Scratch) {
         let Self { net, params, x, batch } = self;
-        let first = net.totals.first_learning;
+        let (first, kinds) = (net.totals.first_learning, net.totals.kinds);
         let mut stages = net.stages_back();
         let mut next = stages.next();
         while let Some(stage) = next
@@ -135,19 +149,19 @@ impl<'a> Pass<'a> {
             let (dy, _) = cut(dy, batch * stage.own.outputs);
             let before = next.as_ref().filter(|_| stage.index > first).map(|before| {
                 let (dx, _) = cut(dx, batch * before.own.outputs);
-                (dx, before.activation, before.taken(batch, scratch.outputs, scratch.kept))
+                (dx, kinds.activation(before.activation), before.taken(batch, scratch.outputs, scratch.kept))
             });
             let dparams = part_mut(grads, stage.start.params, stage.own.params);
             let params = part(params, stage.start.params, stage.own.params);
             let is_frozen = net.is_frozen(stage.layer);
             if let Some(Layer::Dense(dense)) = stage.op {
                 if !is_frozen {
-                    dense::param_gradient(s, *dense, x, dy, dparams, false, scratch.products);
+                    dense::param_gradient(s, (*dense, batch), x, dy, dparams, false, scratch.products);
                 }
                 if let Some(before) = before {
-                    backward_dense(s, *dense, params, dy, before, scratch.products);
+                    backward_dense(s, (*dense, batch), params, dy, before, scratch.products);
                 }
-            } else {
+            } else if kinds.has_other() {
                 let [start, len] = stage.moments(batch);
                 let buffers = part(buffers, stage.start.buffers, stage.own.buffers);
                 let back = Back { params, buffers, moments: part(scratch.moments, start, len), x, dy };
@@ -183,7 +197,7 @@ impl<'a> Pass<'a> {
     ) {
         let Some((stage, [_, taken], dy)) = self.last(&mut scratch) else { return };
         copy(doutput, dy);
-        deactivate(s, stage.activation, taken, dy);
+        deactivate(s, self.net.totals.kinds.activation(stage.activation), taken, dy);
         self.backward_stages(s, buffers, grads, scratch);
     }
 
@@ -201,7 +215,7 @@ impl<'a> Pass<'a> {
         let Some((stage, [logits, taken], dlogits)) = self.last(&mut scratch) else { return f32::NAN };
         let losses = Losses::mean_of(self.batch);
         let loss = Batch::new(logits, labels, stage.own.outputs, losses, Some(&mut *dlogits)).run(s);
-        deactivate(s, stage.activation, taken, dlogits);
+        deactivate(s, self.net.totals.kinds.activation(stage.activation), taken, dlogits);
         self.backward_stages(s, buffers, grads, scratch);
         loss
     }

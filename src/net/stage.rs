@@ -1,5 +1,6 @@
 //! Stages: a layer and the activation fused into it, with their places in the flat slices; and all lengths.
 
+use super::kinds::Kinds;
 use super::layer::Extent;
 use super::{Layer, Sequential};
 use crate::activation::Activation;
@@ -63,6 +64,8 @@ pub(super) struct Totals {
     pub widest: [usize; 2],
     /// The first stage that learns, or the largest number where none does.
     pub first_learning: usize,
+    /// What layers there are.
+    pub kinds: Kinds,
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
@@ -157,7 +160,14 @@ impl Totals {
                 first_learning = stage.index;
             }
         }
-        Self { stages: stages.index, all: stages.start, outputs: stages.inputs, widest, first_learning }
+        Self {
+            stages: stages.index,
+            all: stages.start,
+            outputs: stages.inputs,
+            widest,
+            first_learning,
+            kinds: Kinds::of(layers),
+        }
     }
 }
 

@@ -59,10 +59,10 @@ pub(super) fn deactivate<S: Simd>(s: S, activation: Option<Activation>, taken: &
 /// `y = activation(x Wᵀ + b)`. Where `kept` is not empty, *writes* what the activation takes to it.
 ///
 /// Out of line like its backward pass: every pass of a net shares them.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(super) fn forward_dense<S: Simd>(
     s: S,
-    (dense, activation): (Dense, Option<Activation>),
+    (dense, batch, activation): (Dense, usize, Option<Activation>),
     params: &[f32],
     x: &[f32],
     [kept, y]: [&mut [f32]; 2],
@@ -76,7 +76,7 @@ pub(super) fn forward_dense<S: Simd>(
             let y = Cell::new(y);
             dense::forward_kernel(
                 s,
-                dense,
+                (dense, batch),
                 params,
                 x,
                 z,
@@ -94,10 +94,10 @@ pub(super) fn forward_dense<S: Simd>(
 }
 
 /// From the gradient `dy` of a dense stage: *writes* that of the stage before.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(super) fn backward_dense<S: Simd>(
     s: S,
-    dense: Dense,
+    dense: (Dense, usize),
     params: &[f32],
     dy: &[f32],
     (dx, before, taken): Before,
@@ -123,7 +123,7 @@ pub(super) fn backward_dense<S: Simd>(
 impl Stage<'_> {
     /// `y = activation(layer(x))` where the layer is no product, or there is none. Where `kept` is not empty, *writes* what
     /// the activation takes to it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn forward_other<S: Simd>(
         self,
         s: S,
@@ -162,7 +162,7 @@ impl Stage<'_> {
     }
 
     /// From the gradient `dy` of a stage that is no product: *writes* `dparams`, and the gradient of the stage before.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(super) fn backward_other<S: Simd>(
         self,
         s: S,

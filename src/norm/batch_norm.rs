@@ -117,7 +117,7 @@ impl BatchNorm {
 
     /// A batch needs more than one value for each channel to train on.
     pub(crate) const fn check_batch(self, values: usize) -> Result<()> {
-        if values == 1 {
+        if values == 1 && self.channels > 0 {
             return Err(Error::Value { argument: "x", expected: "more than one value of each channel in training" });
         }
         Ok(())
@@ -275,7 +275,7 @@ fn checked_backward(
     }
     check_at_least("scratch", scratch, layer.scratch_len())?;
     dispatch!(simd::level(), s => {
-        gradients(s, layer, params, [x, dy], known, (dparams, is_added), dx, scratch)
+        gradients(s, layer, params, [x, dy], known, (dparams, is_added), dx, scratch);
     });
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Rows go in blocks, all of whose columns are done before the next block: `x` is read in order, and what belongs to a
 //! column is read once for a block. Mean and variance of a block of eight rows are made in registers and merged with those
-//! of the rows before (Chan, Golub and LeVeque), so nothing is lost where the mean is large and the sums are many.
+//! of the rows before (as in `kernel::moments`), so nothing is lost where the mean is large and the sums are many.
 //!
 //! What is known of the columns, `saved`, is three slices: mean, its rest, and `1 / √(variance + eps)`, which is the sum of
 //! squares while it is being made.
@@ -10,6 +10,7 @@
 use super::rows::given;
 use super::{Affine, or, parts, parts_mut};
 use crate::kernel::map;
+use crate::shape::{rows, rows_mut};
 use crate::simd::Simd;
 
 /// *Writes* mean and sum of squares of each column of `x` to `saved`.
@@ -24,9 +25,9 @@ pub(super) fn moments<S: Simd>(s: S, x: &[f32], channels: usize, saved: &mut [f3
             for (near, x) in near.iter_mut().zip(x) {
                 *near = *x;
             }
-            let (width, mut count) = (channels.max(1), 0.0);
-            for x in x.chunks(8 * width) {
-                if x.len() == 8 * width {
+            let (width, mut count) = (channels, 0.0);
+            for x in rows(x, width.saturating_mul(8)) {
+                if x.len() == width.saturating_mul(8) {
                     let [a, b, c, d, e, f, g, h] = parts(x, width);
                     let weights = Weights::of(s, count, 8.0);
                     map(
@@ -39,7 +40,7 @@ pub(super) fn moments<S: Simd>(s: S, x: &[f32], channels: usize, saved: &mut [f3
                     count += 8.0;
                     continue;
                 }
-                for row in x.chunks(width) {
+                for row in rows(x, width) {
                     let (zero, weights) = (s.splat(0.0), Weights::of(s, count, 1.0));
                     map(
                         s,
@@ -159,11 +160,11 @@ pub(super) fn write<S: Simd>(s: S, affine: Affine, params: &[f32], saved: &[f32]
     s.vectorize(
         #[inline(always)]
         move || {
-            let width = affine.width.max(1);
+            let width = affine.width;
             let ([mean, rest, inverse_std], [weight, bias]) = (parts(saved, affine.width), affine.split(params));
             let (weight, bias, masks) = (or(weight, mean), or(bias, mean), affine.masks(s));
-            for (x, y) in x.chunks(4 * width).zip(y.chunks_mut(4 * width)) {
-                if x.len() == 4 * width {
+            for (x, y) in rows(x, width.saturating_mul(4)).zip(rows_mut(y, width.saturating_mul(4))) {
+                if x.len() == width.saturating_mul(4) {
                     let [a, b, c, d] = parts(x, width);
                     map(
                         s,
@@ -176,7 +177,7 @@ pub(super) fn write<S: Simd>(s: S, affine: Affine, params: &[f32], saved: &[f32]
                     );
                     continue;
                 }
-                for (x, y) in x.chunks(width).zip(y.chunks_mut(width)) {
+                for (x, y) in rows(x, width).zip(rows_mut(y, width)) {
                     map(
                         s,
                         [y],
@@ -222,12 +223,12 @@ pub(super) fn sums<S: Simd>(s: S, [x, dy, saved]: [&[f32]; 3], channels: usize, 
     s.vectorize(
         #[inline(always)]
         move || {
-            let width = channels.max(1);
+            let width = channels;
             let ([mean, rest, inverse_std], [sum, product, _]) = (parts(saved, channels), parts_mut(sums, channels));
             sum.fill(0.0);
             product.fill(0.0);
-            for (x, dy) in x.chunks(4 * width).zip(dy.chunks(4 * width)) {
-                if x.len() == 4 * width {
+            for (x, dy) in rows(x, width.saturating_mul(4)).zip(rows(dy, width.saturating_mul(4))) {
+                if x.len() == width.saturating_mul(4) {
                     let ([x0, x1, x2, x3], [dy0, dy1, dy2, dy3]) = (parts(x, width), parts(dy, width));
                     map(
                         s,
@@ -243,7 +244,7 @@ pub(super) fn sums<S: Simd>(s: S, [x, dy, saved]: [&[f32]; 3], channels: usize, 
                     );
                     continue;
                 }
-                for (x, dy) in x.chunks(width).zip(dy.chunks(width)) {
+                for (x, dy) in rows(x, width).zip(rows(dy, width)) {
                     map(
                         s,
                         [&mut *sum, &mut *product],
@@ -302,10 +303,13 @@ pub(super) fn write_gradient<S: Simd>(
     s.vectorize(
         #[inline(always)]
         move || {
-            let width = channels.max(1);
+            let width = channels;
             let ([mean], [offset, slope, factor]) = (parts(saved, channels), parts(coefficients, channels));
-            for ((x, dy), dx) in x.chunks(2 * width).zip(dy.chunks(2 * width)).zip(dx.chunks_mut(2 * width)) {
-                if x.len() == 2 * width {
+            for ((x, dy), dx) in rows(x, width.saturating_mul(2))
+                .zip(rows(dy, width.saturating_mul(2)))
+                .zip(rows_mut(dx, width.saturating_mul(2)))
+            {
+                if x.len() == width.saturating_mul(2) {
                     let ([x0, x1], [dy0, dy1]) = (parts(x, width), parts(dy, width));
                     map(
                         s,

@@ -13,7 +13,7 @@ mod rows;
 mod runs;
 
 use crate::error::Result;
-use crate::shape::check_len;
+use crate::shape::{check_len, rows, rows_mut};
 use crate::simd::{Simd, root, root_f64};
 
 /// Which parameters a layer has for each of its columns or channels.
@@ -61,7 +61,7 @@ impl Affine {
 /// The first `N` parts of `len` elements; nothing for those that are not there.
 #[inline(always)]
 fn parts<const N: usize>(xs: &[f32], len: usize) -> [&[f32]; N] {
-    let (mut parts, mut all) = ([&[][..]; N], xs.chunks_exact(len.max(1)));
+    let (mut parts, mut all) = ([&[][..]; N], rows(xs, len));
     for part in &mut parts {
         *part = all.next().unwrap_or_default();
     }
@@ -71,7 +71,7 @@ fn parts<const N: usize>(xs: &[f32], len: usize) -> [&[f32]; N] {
 /// [`parts`] to write.
 #[inline(always)]
 fn parts_mut<const N: usize>(xs: &mut [f32], len: usize) -> [&mut [f32]; N] {
-    let mut all = xs.chunks_exact_mut(len.max(1));
+    let mut all = rows_mut(xs, len);
     [(); N].map(
         #[inline(always)]
         |()| all.next().unwrap_or_default(),

@@ -5,6 +5,7 @@
 
 use super::{Affine, inverse_std, or, parts, parts_mut};
 use crate::kernel::{map, map_reduce, moments, total};
+use crate::shape::{rows, rows_mut};
 use crate::simd::Simd;
 
 /// A layer.
@@ -25,12 +26,12 @@ pub(super) fn forward<S: Simd>(s: S, layer: Rows, params: &[f32], x: &[f32], y: 
     s.vectorize(
         #[inline(always)]
         move || {
-            let width = layer.affine.width.max(1);
+            let width = layer.affine.width;
             let [weight, bias] = layer.affine.split(params);
             let mut saved = saved.as_chunks_mut::<SAVED>().0.iter_mut();
-            for (x, y) in x.chunks(4 * width).zip(y.chunks_mut(4 * width)) {
+            for (x, y) in rows(x, width.saturating_mul(4)).zip(rows_mut(y, width.saturating_mul(4))) {
                 let all = statistics(s, layer, x);
-                for (saved, row) in saved.by_ref().zip(all).take(x.len() / width) {
+                for ((row, _), saved) in all.into_iter().zip(rows(x, width)).zip(saved.by_ref()) {
                     *saved = row;
                 }
                 write(s, layer.affine, [weight, bias], all, (x, y));
@@ -44,7 +45,7 @@ pub(super) fn forward<S: Simd>(s: S, layer: Rows, params: &[f32], x: &[f32], y: 
 fn statistics<S: Simd>(s: S, layer: Rows, x: &[f32]) -> [[f32; SAVED]; 4] {
     let width = layer.affine.width;
     let last = x.len().saturating_sub(width);
-    let row = |i: usize| x.get((i * width).min(last)..).and_then(|x| x.get(..width)).unwrap_or_default();
+    let row = |i: usize| x.get((i.saturating_mul(width)).min(last)..).and_then(|x| x.get(..width)).unwrap_or_default();
     let moments = moments(s, [row(0), row(1), row(2), row(3)], layer.is_centred);
     let mut all = [[0.0; SAVED]; 4];
     for i in 0..4 {
@@ -59,13 +60,13 @@ fn write<S: Simd>(
     s: S,
     affine: Affine,
     [weight, bias]: [&[f32]; 2],
-    rows: [[f32; SAVED]; 4],
+    known: [[f32; SAVED]; 4],
     (x, y): (&[f32], &mut [f32]),
 ) {
-    let (masks, width) = (affine.masks(s), affine.width.max(1));
-    if x.len() == 4 * width {
+    let (masks, width) = (affine.masks(s), affine.width);
+    if x.len() == width.saturating_mul(4) {
         let [x0, x1, x2, x3] = parts(x, width);
-        let rows = [Row::of(s, rows[0]), Row::of(s, rows[1]), Row::of(s, rows[2]), Row::of(s, rows[3])];
+        let all = [Row::of(s, known[0]), Row::of(s, known[1]), Row::of(s, known[2]), Row::of(s, known[3])];
         map(
             s,
             parts_mut::<4>(y, width),
@@ -74,16 +75,16 @@ fn write<S: Simd>(
             |_, [x0, x1, x2, x3, weight, bias]| {
                 let [weight, bias] = given(s, masks, [weight, bias]);
                 [
-                    s.mul_add(rows[0].normal(s, x0), weight, bias),
-                    s.mul_add(rows[1].normal(s, x1), weight, bias),
-                    s.mul_add(rows[2].normal(s, x2), weight, bias),
-                    s.mul_add(rows[3].normal(s, x3), weight, bias),
+                    s.mul_add(all[0].normal(s, x0), weight, bias),
+                    s.mul_add(all[1].normal(s, x1), weight, bias),
+                    s.mul_add(all[2].normal(s, x2), weight, bias),
+                    s.mul_add(all[3].normal(s, x3), weight, bias),
                 ]
             },
         );
         return;
     }
-    for ((x, y), row) in x.chunks(width).zip(y.chunks_mut(width)).zip(rows) {
+    for ((x, y), row) in rows(x, width).zip(rows_mut(y, width)).zip(known) {
         let row = Row::of(s, row);
         map(
             s,
@@ -143,14 +144,15 @@ pub(super) fn backward<S: Simd>(
             if !is_added {
                 dparams.fill(0.0);
             }
-            let (affine, width) = (layer.affine, layer.affine.width.max(1));
+            let (affine, width) = (layer.affine, layer.affine.width);
             let [weight, _] = affine.split(params);
             let [dweight, dbias] = affine.split_mut(dparams);
             let [spare, other] = parts_mut(scratch, affine.width);
             let dweight = if affine.weight { dweight } else { spare };
             let dbias = if affine.bias { dbias } else { other };
-            let mut dx = dx.map(|dx| dx.chunks_mut(2 * width));
-            let pairs = x.chunks(2 * width).zip(dy.chunks(2 * width)).zip(saved.chunks(2 * SAVED));
+            let mut dx = dx.map(|dx| rows_mut(dx, width.saturating_mul(2)));
+            let pairs =
+                rows(x, width.saturating_mul(2)).zip(rows(dy, width.saturating_mul(2))).zip(saved.chunks(2 * SAVED));
             for ((x, dy), saved) in pairs {
                 let dx = dx.as_mut().and_then(Iterator::next);
                 pair(s, layer, weight, [x, dy, saved], [&mut *dweight, &mut *dbias], dx);
@@ -169,7 +171,7 @@ fn pair<S: Simd>(
     [dweight, dbias]: [&mut [f32]; 2],
     dx: Option<&mut [f32]>,
 ) {
-    let ([mask, _], width) = (layer.affine.masks(s), layer.affine.width.max(1));
+    let ([mask, _], width) = (layer.affine.masks(s), layer.affine.width);
     let zero = s.wide(s.splat(0.0));
     let mut saved = saved.as_chunks::<SAVED>().0.iter();
     let mut row = || Row::of(s, saved.next().copied().unwrap_or_default());

@@ -1,9 +1,10 @@
 //! Batch norm of `(batch, channels, length)`: a channel is a run of `length` elements in each row of the batch.
 //!
-//! Sums within a run are those of a row, what they give for the runs of a channel is added in `f64`, in order.
+//! Sums within a run are those of a row; what they give is merged along the batch, as in `columns`. So `x` is read in order.
 
-use super::{Affine, parts, parts_mut};
-use crate::kernel::{Merged, map, map_reduce, moments, total};
+use super::{Affine, or, parts, parts_mut};
+use crate::kernel::{map, map_reduce, moments, total};
+use crate::shape::{rows, rows_mut};
 use crate::simd::Simd;
 
 /// The runs of all channels.
@@ -15,35 +16,37 @@ pub(super) struct Runs {
 
 impl Runs {
     fn columns(self) -> usize {
-        self.channels.saturating_mul(self.length).max(1)
-    }
-
-    /// The run of a channel in a row of the batch.
-    fn of(self, x: &[f32], row: usize, channel: usize) -> &[f32] {
-        let start = row.saturating_mul(self.columns()).saturating_add(channel.saturating_mul(self.length));
-        x.get(start..).and_then(|x| x.get(..self.length)).unwrap_or_default()
-    }
-
-    fn rows(self, x: &[f32]) -> usize {
-        x.len() / self.columns()
+        self.channels.saturating_mul(self.length)
     }
 }
 
 /// *Writes* mean and sum of squares of each channel to `saved`.
 #[inline(never)]
 pub(super) fn channel_moments<S: Simd>(s: S, runs: Runs, x: &[f32], saved: &mut [f32]) {
-    let [mean, rest, squares] = parts_mut(saved, runs.channels);
-    let rows = runs.rows(x);
-    for (channel, ((mean, rest), squares)) in mean.iter_mut().zip(rest).zip(squares).enumerate() {
-        let mut merged = Merged::default();
-        for row in (0..rows).step_by(4) {
-            let run = |i: usize| runs.of(x, (row + i).min(rows.saturating_sub(1)), channel);
-            for part in moments(s, [run(0), run(1), run(2), run(3)], true).iter().take(rows - row) {
-                merged.add(runs.length, *part);
+    let [near, mean, squares] = parts_mut(saved, runs.channels);
+    mean.fill(0.0);
+    squares.fill(0.0);
+    let length = runs.length;
+    for (near, run) in near.iter_mut().zip(rows(x, length)) {
+        *near = run.first().copied().unwrap_or_default();
+    }
+    for (row, x) in rows(x, runs.columns()).enumerate() {
+        let share = 1.0 / (row + 1) as f32;
+        let weight = row as f32 * length as f32 * share;
+        let channels = near.chunks(4).zip(mean.chunks_mut(4)).zip(squares.chunks_mut(4));
+        for (x, ((near, mean), squares)) in rows(x, length.saturating_mul(4)).zip(channels) {
+            let [a, b, c, d] = parts(x, length);
+            let moments = moments(s, [a, or(b, a), or(c, a), or(d, a)], true);
+            for (part, ((near, mean), squares)) in moments.iter().zip(near.iter().zip(mean).zip(squares)) {
+                let delta = (part.mean - near) + part.rest - *mean;
+                *mean += delta * share;
+                *squares += part.squares as f32 + delta * delta * weight;
             }
         }
-        let all = merged.moments();
-        (*mean, *rest, *squares) = (all.mean, all.rest, all.squares as f32);
+    }
+    for (near, mean) in near.iter_mut().zip(mean) {
+        let nearest = *near + *mean;
+        (*near, *mean) = (nearest, (*near - nearest) + *mean);
     }
 }
 
@@ -58,12 +61,12 @@ pub(super) fn write<S: Simd>(
     (x, y): (&[f32], &mut [f32]),
 ) {
     let ([mean, rest, inverse_std], [weight, bias]) = (parts(saved, affine.width), affine.split(params));
-    let columns = length.saturating_mul(affine.width).max(1);
+    let columns = length.saturating_mul(affine.width);
     s.vectorize(
         #[inline(always)]
         move || {
-            for (x, y) in x.chunks(columns).zip(y.chunks_mut(columns)) {
-                let runs = x.chunks(length.max(1)).zip(y.chunks_mut(length.max(1)));
+            for (x, y) in rows(x, columns).zip(rows_mut(y, columns)) {
+                let runs = rows(x, length).zip(rows_mut(y, length));
                 let known = mean.iter().zip(rest).zip(inverse_std);
                 for (channel, ((x, y), ((&mean, rest), inverse_std))) in runs.zip(known).enumerate() {
                     let factor = inverse_std * weight.get(channel).unwrap_or(&1.0);
@@ -85,38 +88,34 @@ pub(super) fn write<S: Simd>(
 /// For each channel: the sum of `dy`, and the sum of `dy * (x - mean) / std`. *Writes* two thirds of `sums`.
 #[inline(never)]
 pub(super) fn sums<S: Simd>(s: S, runs: Runs, [x, dy, saved]: [&[f32]; 3], sums: &mut [f32]) {
-    let ([mean, rest, inverse_std], [sum, product, _]) = (parts(saved, runs.channels), parts_mut(sums, runs.channels));
-    let (known, sums) = (mean.iter().zip(rest).zip(inverse_std), sum.iter_mut().zip(product));
-    for (channel, (((&mean, &rest), &inverse_std), (sum, product))) in known.zip(sums).enumerate() {
-        let (mut all, mut products) = (0.0, 0.0);
-        for row in 0..runs.rows(x) {
-            let [run, products_of_run] = run_sums(s, runs.of(x, row, channel), runs.of(dy, row, channel), mean);
-            all += f64::from(run);
-            products += f64::from(products_of_run);
-        }
-        *sum = all as f32;
-        *product = ((products - f64::from(rest) * all) * f64::from(inverse_std)) as f32;
-    }
-}
-
-/// The sums of `dy` and of `dy * (x - mean)`.
-#[inline(never)]
-fn run_sums<S: Simd>(s: S, x: &[f32], dy: &[f32], mean: f32) -> [f32; 2] {
+    let ([mean, rest, inverse_std], [sum, product]) = (parts(saved, runs.channels), parts_mut(sums, runs.channels));
+    let (columns, length) = (runs.columns(), runs.length);
     s.vectorize(
         #[inline(always)]
         move || {
-            let mean = s.splat(mean);
-            let [sum, product] = map_reduce(
-                s,
-                [],
-                [x, dy],
-                [s.wide(s.splat(0.0)); 2],
-                #[inline(always)]
-                |[], [x, dy], [sum, product]| ([], [s.add(sum, dy), s.mul_add(s.sub(x, mean), dy, product)]),
-            );
-            [total(s, sum), total(s, product)]
+            sum.fill(0.0);
+            product.fill(0.0);
+            for (x, dy) in rows(x, columns).zip(rows(dy, columns)) {
+                let channels = mean.iter().zip(sum.iter_mut().zip(&mut *product));
+                for ((x, dy), (&mean, (sum, product))) in rows(x, length).zip(rows(dy, length)).zip(channels) {
+                    let mean = s.splat(mean);
+                    let [run, run_product] = map_reduce(
+                        s,
+                        [],
+                        [x, dy],
+                        [s.wide(s.splat(0.0)); 2],
+                        #[inline(always)]
+                        |[], [x, dy], [sum, product]| ([], [s.add(sum, dy), s.mul_add(s.sub(x, mean), dy, product)]),
+                    );
+                    *sum += total(s, run);
+                    *product += total(s, run_product);
+                }
+            }
+            for ((sum, product), (rest, inverse_std)) in sum.iter().zip(product).zip(rest.iter().zip(inverse_std)) {
+                *product = (*product - rest * sum) * inverse_std;
+            }
         },
-    )
+    );
 }
 
 /// `dx = dy factor + (x - mean) slope + offset`
@@ -129,13 +128,13 @@ pub(super) fn write_gradient<S: Simd>(
     dx: &mut [f32],
 ) {
     let ([mean], [offset, slope, factor]) = (parts(saved, runs.channels), parts(coefficients, runs.channels));
-    let (columns, length) = (runs.columns(), runs.length.max(1));
+    let (columns, length) = (runs.columns(), runs.length);
     s.vectorize(
         #[inline(always)]
         move || {
-            for ((x, dy), dx) in x.chunks(columns).zip(dy.chunks(columns)).zip(dx.chunks_mut(columns)) {
+            for ((x, dy), dx) in rows(x, columns).zip(rows(dy, columns)).zip(rows_mut(dx, columns)) {
                 let known = mean.iter().zip(offset).zip(slope).zip(factor);
-                let parts = x.chunks(length).zip(dy.chunks(length)).zip(dx.chunks_mut(length));
+                let parts = rows(x, length).zip(rows(dy, length)).zip(rows_mut(dx, length));
                 for (((x, dy), dx), (((&mean, &offset), &slope), &factor)) in parts.zip(known) {
                     let [mean, offset, slope, factor] = [mean, offset, slope, factor].map(|x| s.splat(x));
                     map(

@@ -1,12 +1,8 @@
 //! Stochastic gradient descent with momentum.
 
-use super::{Watch, block_len, next_step};
-use crate::Health;
-use crate::error::Result;
-use crate::kernel::map;
-use crate::shape::{check_at_least, check_len, rows, rows_mut};
+use super::pass::{Pass, Rule, Update};
+use super::public_steps;
 use crate::simd::Simd;
-use crate::{dispatch, simd};
 
 /// SGD with PyTorch's options and defaults.
 ///
@@ -43,11 +39,7 @@ pub struct Sgd {
     pub maximize: bool,
 }
 
-impl Default for Sgd {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+public_steps!(Sgd);
 
 impl Sgd {
     /// PyTorch's defaults.
@@ -61,93 +53,50 @@ impl Sgd {
     pub const fn state_len(&self, params: usize) -> usize {
         if self.momentum == 0.0 { 0 } else { params.saturating_add(1) }
     }
+}
 
-    /// One step. *Writes* `params` and `state`; `state` starts as zeros.
-    ///
-    /// # Errors
-    /// [`Error::Length`](crate::Error::Length) where the slices do not fit; nothing is written.
-    pub fn step(&self, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
-        self.run(params, grads, state, None)
-    }
-
-    /// [`step`](Self::step) in the same bits, and *writes* to `health` how the gradients and the new parameters are, from the
-    /// same pass.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub fn step_watched(
-        &self,
-        params: &mut [f32],
-        grads: &[f32],
-        state: &mut [f32],
-        health: &mut Health,
-    ) -> Result<()> {
-        self.run(params, grads, state, Some(health))
-    }
-
-    fn run(&self, params: &mut [f32], grads: &[f32], state: &mut [f32], health: Option<&mut Health>) -> Result<()> {
-        let n = params.len();
-        check_len("grads", grads, 1, n)?;
-        check_at_least("state", state, self.state_len(n))?;
-        let (sgd, has_buffer) = (*self, self.momentum != 0.0);
-        let (mut first, mut buffer) = (false, &mut [][..]);
-        if has_buffer && let Some((counter, rest)) = state.split_first_mut() {
-            (first, buffer) = (next_step(counter) == 1, rest);
+impl Rule for Sgd {
+    fn run(&self, mut pass: Pass<'_>) {
+        let size = -self.lr as f32;
+        if self.momentum == 0.0 {
+            return pass.gradient(self.maximize, self.weight_decay).run(Plain { size });
         }
-        let (block, mut watch) = (block_len(n, health.is_some()), Watch::default());
-        let mut buffer = rows_mut(buffer, block);
-        for (params, grads) in rows_mut(params, block).zip(rows(grads, block)) {
-            let block = &mut *params;
-            if has_buffer {
-                let buffer = buffer.next().and_then(|buffer| buffer.get_mut(..block.len())).unwrap_or_default();
-                dispatch!(simd::level(), s => sgd.pass_momentum(s, block, grads, buffer, first));
-            } else {
-                dispatch!(simd::level(), s => sgd.pass(s, block, grads));
-            }
-            if health.is_some() {
-                watch.add(params, grads);
-            }
-        }
-        if let Some(health) = health {
-            *health = watch.health();
-        }
-        Ok(())
+        let is_first = pass.next_step() == 1;
+        let (momentum, damped) = (self.momentum as f32, (1.0 - self.dampening) as f32);
+        let step = Step { size, momentum, damped, is_first, nesterov: self.nesterov };
+        pass.gradient(self.maximize, self.weight_decay).run(step);
     }
+}
 
+/// Without momentum.
+#[derive(Clone, Copy)]
+struct Plain {
+    size: f32,
+}
+
+impl Update<1> for Plain {
     #[inline(always)]
-    fn pass<S: Simd>(self, s: S, params: &mut [f32], grads: &[f32]) {
-        let size = s.splat(-self.lr as f32);
-        map(
-            s,
-            [params],
-            [grads],
-            #[inline(always)]
-            |[p], [g]| [s.mul_add(size, self.gradient(s, p, g), p)],
-        );
+    fn update<S: Simd>(self, s: S, [p]: [S::F32; 1], g: S::F32) -> [S::F32; 1] {
+        [s.mul_add(s.splat(self.size), g, p)]
     }
+}
 
-    #[inline(always)]
-    fn pass_momentum<S: Simd>(self, s: S, params: &mut [f32], grads: &[f32], buffer: &mut [f32], first: bool) {
-        let size = s.splat(-self.lr as f32);
-        let momentum = s.splat(self.momentum as f32);
-        let damped = s.splat((1.0 - self.dampening) as f32);
-        map(
-            s,
-            [params, buffer],
-            [grads],
-            #[inline(always)]
-            |[p, b], [g]| {
-                let g = self.gradient(s, p, g);
-                let b = if first { g } else { s.mul_add(momentum, b, s.mul(damped, g)) };
-                let step = if self.nesterov { s.mul_add(momentum, b, g) } else { b };
-                [s.mul_add(size, step, p), b]
-            },
-        );
-    }
+/// The numbers of one step with momentum, in `f32`.
+#[derive(Clone, Copy)]
+struct Step {
+    size: f32,
+    momentum: f32,
+    damped: f32,
+    is_first: bool,
+    nesterov: bool,
+}
 
+impl Update<2> for Step {
     #[inline(always)]
-    fn gradient<S: Simd>(self, s: S, p: S::F32, g: S::F32) -> S::F32 {
-        let g = if self.maximize { s.neg(g) } else { g };
-        if self.weight_decay == 0.0 { g } else { s.mul_add(s.splat(self.weight_decay as f32), p, g) }
+    fn update<S: Simd>(self, s: S, [p, b]: [S::F32; 2], g: S::F32) -> [S::F32; 2] {
+        let momentum = s.splat(self.momentum);
+        let b = if self.is_first { g } else { s.mul_add(momentum, b, s.mul(s.splat(self.damped), g)) };
+        let step = if self.nesterov { s.mul_add(momentum, b, g) } else { b };
+        [s.mul_add(s.splat(self.size), step, p), b]
     }
 }

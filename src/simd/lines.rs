@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 /// counter is memory.
 #[inline(always)]
 pub(crate) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
-    const { assert!(N <= 12) };
+    const { assert!(N <= 16) };
     macro_rules! each {
         ($($i:literal)*) => {
             $(if const { $i < N } {
@@ -16,7 +16,7 @@ pub(crate) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
             })*
         };
     }
-    each!(0 1 2 3 4 5 6 7 8 9 10 11);
+    each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
 }
 
 /// `place` itself. On Arm a load can move its pointer on for nothing, but only a pointer of its own: LLVM would rather keep one

@@ -51,6 +51,8 @@ pub(crate) use lines::{Across, Along, Lines, Product, unrolled};
 pub(crate) use root::{root, root_f64};
 pub(crate) use rows::Rows;
 pub(crate) use tile::{Column, Registers, RowOffsets, Steps};
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+pub(crate) use vfp::one_by_eight;
 
 pub use four::Four;
 pub use level::{Level, level, set_level};
@@ -61,6 +63,13 @@ pub const LONGEST: usize = 64;
 
 /// Number of virtual lanes over which every reduction runs, whatever the width of a register.
 pub const VIRTUAL_LANES: usize = 16;
+
+/// There are no instructions for it: none of the floats.
+#[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
+#[inline(always)]
+pub(crate) fn one_by_eight(_: &[f32], _: &[f32], _: usize, _: &mut [f32]) -> usize {
+    0
+}
 
 mod sealed {
     /// Backends live in this crate: the bits they give are a promise.

@@ -4,6 +4,7 @@
 //! They multiply, then add. `vmla` rounds twice too, and is one instruction, but takes three cycles on a Cortex-M4, where these
 //! two take two. Two sums take turns, as an addition waits for the one before.
 
+use super::lines::unrolled;
 use core::arch::asm;
 
 /// `sums[i][v] += a[i] . b[v]` over as many of the next `left` floats of each as a loop here takes; moves `a` and `b` on behind
@@ -13,11 +14,6 @@ use core::arch::asm;
 /// - each of `a` and of `b` points to `left` floats.
 #[inline(always)]
 pub(super) unsafe fn begin(left: usize, a: &mut [*const f32], b: &mut [*const f32], sums: &mut [f32]) -> usize {
-    if let (1.., [a], Ok(b), Ok(sums)) = (left / 4, &mut *a, b.try_into(), sums.try_into()) {
-        // SAFETY: the caller's promise.
-        unsafe { one_by_eight(left / 4, a, b, sums) }
-        return left / 4 * 4;
-    }
     if let (1.., Ok(a), Ok(b), Ok(sums)) = (left / 2, a.try_into(), b.try_into(), sums.try_into()) {
         // SAFETY: the caller's promise.
         unsafe { four_by_four(left / 2, a, b, sums) }
@@ -77,14 +73,25 @@ macro_rules! four_for_two_sums {
     };
 }
 
-/// `sums[v] += a . b[v]` over four floats of each at a time, in order; moves `a` and `b` on behind the last.
-///
-/// # Safety
-/// - `fours` is not 0;
-/// - `a` and each of `b` point to so many times four floats.
+/// `sums[v] += a . b[v]` for eight rows of `b`, `apart` from each other: over as many floats, from the first on, as the answer
+/// says, which is 0 where there are not eight sums or `b` ends too early.
 #[inline(always)]
-unsafe fn one_by_eight(fours: usize, a: &mut *const f32, b: &mut [*const f32; 8], sums: &mut [f32; 8]) {
-    // SAFETY: it reads what the caller promises, and reads and writes the sums.
+pub(crate) fn one_by_eight(a: &[f32], b: &[f32], apart: usize, sums: &mut [f32]) -> usize {
+    let Ok(sums) = <&mut [f32; 8]>::try_from(sums) else { return 0 };
+    let fours = a.len() / 4;
+    let end = apart.checked_mul(7).and_then(|last| last.checked_add(a.len()));
+    if fours == 0 || end.is_none_or(|end| end > b.len()) {
+        return 0;
+    }
+    let (mut rows, mut next) = ([b.as_ptr(); 8], b.as_ptr());
+    unrolled::<8>(
+        #[inline(always)]
+        |v| {
+            rows[v] = next;
+            next = next.wrapping_add(apart);
+        },
+    );
+    // SAFETY: it reads `4 * fours` floats of `a` and of each row, which were checked to be there, and reads and writes the sums.
     unsafe {
         asm!(
             "vldmia {sums}, {{s0-s7}}",
@@ -96,15 +103,17 @@ unsafe fn one_by_eight(fours: usize, a: &mut *const f32, b: &mut [*const f32; 8]
             "subs {fours}, {fours}, #1",
             "bne 2b",
             "vstmia {sums}, {{s0-s7}}",
-            fours = inout(reg) fours => _, a = inout(reg) *a, sums = in(reg) sums.as_mut_ptr(),
-            b0 = inout(reg) b[0], b1 = inout(reg) b[1], b2 = inout(reg) b[2], b3 = inout(reg) b[3],
-            b4 = inout(reg) b[4], b5 = inout(reg) b[5], b6 = inout(reg) b[6], b7 = inout(reg) b[7],
+            fours = inout(reg) fours => _, a = inout(reg) a.as_ptr() => _, sums = in(reg) sums.as_mut_ptr(),
+            b0 = inout(reg) rows[0] => _, b1 = inout(reg) rows[1] => _, b2 = inout(reg) rows[2] => _,
+            b3 = inout(reg) rows[3] => _, b4 = inout(reg) rows[4] => _, b5 = inout(reg) rows[5] => _,
+            b6 = inout(reg) rows[6] => _, b7 = inout(reg) rows[7] => _,
             out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
             out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
             out("s16") _, out("s17") _, out("s18") _, out("s19") _,
             options(nostack)
         );
     }
+    4 * fours
 }
 
 /// Two products for each of a row's four sums.

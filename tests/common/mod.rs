@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod optimizers;
+
 use flatgrad::simd::{Level, set_level};
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};

@@ -43,7 +43,8 @@ mod device {
         };
         let is_good = train(run, checkpoint, buffers, out).unwrap_or(false);
         let (step, stack) = stack_of(|| run.train(1, buffers));
-        let _ = writeln!(out, "RAM: {} bytes of buffers, stack {stack} of {} bytes in a step", static_len(), stack_len());
+        let _ =
+            writeln!(out, "RAM: {} bytes of buffers, stack {stack} of {} bytes in a step", static_len(), stack_len());
         u32::from(!is_good || step.is_err())
     }
 }

@@ -289,13 +289,19 @@ extern "C" fn mark_stop() {
 #[unsafe(link_section = ".startup.print")]
 #[inline(never)]
 fn print_number(number: usize) {
-    for power in [10_000, 1000, 100, 10, 1] {
+    const SYS_WRITEC: usize = 3;
+    let mut power = 10_000;
+    while power > 0 {
         if number >= power || power == 1 {
-            print(&[b'0' + (number / power % 10) as u8]);
+            semihosting(SYS_WRITEC, (&raw const DIGITS[(number / power % 10) & 15]).cast());
         }
+        power /= 10;
     }
-    print(b"\n");
+    semihosting(SYS_WRITEC, (&raw const DIGITS[10]).cast());
 }
+
+#[unsafe(link_section = ".startup.digits")]
+static DIGITS: [u8; 16] = *b"0123456789\n     ";
 
 /// Numbers from -1 to 1, none of them twice in a row. *Writes* `xs`.
 #[unsafe(link_section = ".startup.fill")]

@@ -1,11 +1,11 @@
 //! The product where a register is one float: nothing is copied, memory being scarcer than time on a microcontroller.
 //!
 //! A tile of C is 4 x 4 sums, which with what a step loads fit the 32 registers of a Cortex-M4's FPU: 8 loads for 16
-//! multiply-adds. A row times stored rows is 1 x 8. What is left at the edges is covered by a tile that reaches back over
+//! multiply-adds. A row times stored rows goes eight of them at a time. What is left at the edges is covered by a tile that reaches back over
 //! elements that are done, which gives them the same bits again, or element by element.
 
 use super::sums::Start;
-use crate::simd::{Across, Along, Lines, Product, Rows, Simd, unrolled};
+use crate::simd::{Across, Along, Lines, Product, Rows, Simd, one_by_eight, unrolled};
 
 /// A product whose operands are checked.
 struct Job<'a> {
@@ -16,19 +16,45 @@ struct Job<'a> {
 
 /// *Writes* the product to `c`.
 #[inline(always)]
-pub(super) fn multiply<S: Simd>(s: S, product: super::Product, c: Rows) {
-    let [m, _] = c.shape();
+pub(super) fn multiply<S: Simd>(s: S, product: super::Product, mut c: Rows) {
     let super::Product { a, b: (b, alpha), depth, start } = product;
+    if c.shape()[0] == 1 && !a.transposed && b.transposed && alpha == 1.0 {
+        return row(s, a.data.get(..depth).unwrap_or_default(), b.data, b.stride, start, c.row(0));
+    }
     let [step, apart] = b.strides();
     let Some(product) = Product::new((a.data, a.strides()), (b.data, [apart, step]), depth, c) else { return };
     let job = &mut Job { product, start, alpha };
     match (a.transposed, b.transposed) {
         _ if alpha != 1.0 => elements(s, job, [0, 0]),
-        (false, true) if m == 1 => tiles::<S, Along<1>, Along<8>, 1, 8>(s, job),
         (false, true) => tiles::<S, Along<4>, Along<4>, 4, 4>(s, job),
         (false, false) => tiles::<S, Along<4>, Across<4>, 4, 4>(s, job),
         (true, false) => tiles::<S, Across<4>, Across<4>, 4, 4>(s, job),
         (true, true) => elements(s, job, [0, 0]),
+    }
+}
+
+/// A row times stored rows, `apart` from each other, eight of them side by side where there are instructions for that.
+#[cfg_attr(not(target_os = "none"), inline(never))]
+fn row<S: Simd>(s: S, a: &[f32], b: &[f32], apart: usize, start: Start, c: &mut [f32]) {
+    match start {
+        Start::Zero => c.fill(0.0),
+        Start::Row(bias) => {
+            for (to, x) in c.iter_mut().zip(bias) {
+                *to = *x;
+            }
+        }
+        Start::Out => {}
+    }
+    let mut rest = b;
+    for sums in c.chunks_mut(8) {
+        let done = one_by_eight(a, rest, apart, sums);
+        let a = a.get(done..).unwrap_or_default();
+        for sum in sums {
+            for (x, y) in a.iter().zip(rest.get(done..).unwrap_or_default()) {
+                *sum = s.mul_add_one(*x, *y, *sum);
+            }
+            rest = rest.get(apart..).unwrap_or_default();
+        }
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn group_rows(columns: usize) -> usize {
 /// The first `count` of `rows`. *Writes* them as `then` says, and the [`Sums`] of a group where those are asked for.
 ///
 /// Out of line: softmax and the losses share it.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(crate) fn each_row<S: Simd>(
     s: S,
     e: Exponent,

@@ -15,7 +15,7 @@ use crate::simd::{Lanes, Simd, VIRTUAL_LANES};
 const SIDE_BY_SIDE: usize = 4;
 
 /// The largest key; NaN only where all are. `-inf` of an empty row. A maximum does not depend on the order.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(super) fn key_max<S: Simd>(s: S, e: Exponent, x: &[f32]) -> f32 {
     s.vectorize(
         #[inline(always)]
@@ -106,7 +106,7 @@ pub(super) fn exp_row<S: Simd>(s: S, e: Exponent, row: Rows, max: f32) -> Parts 
 }
 
 /// The row is `ins`, or `outs` where that is empty.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn exp_parts<S: Simd, const O: usize, const I: usize>(
     s: S,
     e: Exponent,
@@ -178,7 +178,7 @@ fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
 }
 
 /// `out *= factor`
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 pub(super) fn scale<S: Simd>(s: S, out: &mut [f32], factor: f32) {
     s.vectorize(
         #[inline(always)]
@@ -201,7 +201,7 @@ pub(super) fn log_row<S: Simd>(s: S, e: Exponent, mut row: Rows, max: f32, ln_su
     row.write(|_, x, y| log_to(s, e, [max, ln_sum], x, y));
 }
 
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn log_to<S: Simd>(s: S, e: Exponent, [max, ln_sum]: [f32; 2], x: &[f32], y: &mut [f32]) {
     s.vectorize(
         #[inline(always)]

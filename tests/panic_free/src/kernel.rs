@@ -7,6 +7,7 @@ probe!(kernel::Matmul::scratch_len);
 probe!(kernel::Matmul::tn);
 probe!(kernel::Matmul::tt);
 probe!(kernel::Softmax::new);
+probe!(kernel::Stream::new);
 probe!(kernel::elementwise::erf);
 probe!(kernel::elementwise::erf_in_place);
 probe!(kernel::elementwise::exp);

@@ -1,6 +1,21 @@
 use crate::probe;
 
+probe!(metrics::Accuracy::add);
+probe!(metrics::Accuracy::new);
+probe!(metrics::Accuracy::top_k);
+probe!(metrics::Accuracy::value);
+probe!(metrics::Confusion::accuracy);
+probe!(metrics::Confusion::add);
+probe!(metrics::Confusion::add_logits);
+probe!(metrics::Confusion::average);
+probe!(metrics::Confusion::class);
+probe!(metrics::Confusion::count);
+probe!(metrics::Confusion::new);
+probe!(metrics::Mean::add);
+probe!(metrics::Mean::new);
+probe!(metrics::Mean::value);
 probe!(metrics::accuracy);
 probe!(metrics::argmax);
 probe!(metrics::argmax_row);
 probe!(metrics::correct);
+probe!(metrics::correct_in_top);

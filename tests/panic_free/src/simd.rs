@@ -43,6 +43,7 @@ probe_each!(Simd: simd::Simd::fold(lanes) = fold);
 probe_each!(Simd: simd::Simd::load_block(from, stride));
 probe_each!(Simd: simd::Simd::load_partial(from));
 probe_each!(Simd: simd::Simd::long());
+probe_each!(Simd: simd::Simd::mul_add_one(a, b, c));
 probe_each!(Simd: simd::Simd::registers(value));
 probe_each!(Simd: simd::Simd::square(values) = square);
 probe_each!(Simd: simd::Simd::store_block(block, to, stride));

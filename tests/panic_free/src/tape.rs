@@ -62,17 +62,20 @@ call!(A B C D E G H I);
 call!(A B C D E G H I J);
 call!(A B C D E G H I J K);
 
-/// A probe for a function of the crate, named by its path.
+/// A probe for a function of the crate, named by its path: `probe!(loss::mse);`.
 ///
-/// Where a parameter is generic, the types are given: `probe!(init::constant as fn(_, _, &mut AnyRng) -> _)`, or a call of it:
-/// `probe!(simd::Level::available = || Level::available().count())`.
+/// - Where parameters are generic, their types are given: `probe!(init::uniform as fn(_, _, _, &mut AnyRng) -> _);`.
+/// - Or there is a function that calls it: `probe!(simd::Level::available = || Level::available().count());`.
+/// - Where a function needs several, they have names: `probe!(schedule::Schedule::lr / StepLr = <StepLr as Schedule>::lr);`.
 #[macro_export]
 macro_rules! probe {
     ($($name:ident)::+) => { $crate::probe!($($name)::+ = flatgrad::$($name)::+); };
     ($($name:ident)::+ as $type:ty) => { $crate::probe!($($name)::+ = flatgrad::$($name)::+ as $type); };
-    ($($name:ident)::+ = $f:expr) => {
+    ($($name:ident)::+ = $f:expr) => { $crate::probe!(@"", $($name)::+, $f); };
+    ($($name:ident)::+ / $which:ident = $f:expr) => { $crate::probe!(@concat!("/", stringify!($which)), $($name)::+, $f); };
+    (@$which:expr, $($name:ident)::+, $f:expr) => {
         const _: () = {
-            #[unsafe(export_name = concat!("probe", $("::", stringify!($name)),+))]
+            #[unsafe(export_name = concat!("probe", $("::", stringify!($name)),+, $which))]
             extern "C" fn probe(tape: $crate::tape::Tape) {
                 $crate::tape::Call::call($f, tape);
             }
@@ -80,7 +83,8 @@ macro_rules! probe {
     };
 }
 
-/// A probe for a function of a token, on each backend of the target; with `Lanes`, also on four registers of it.
+/// Probes for a function of a token and the given further arguments, one for each backend of the target:
+/// `probe_each!(Lanes: math::exp::exp(x));`. A function that needs no more than `Lanes` is also called with four registers.
 #[macro_export]
 macro_rules! probe_each {
     ($bound:ident: $($name:ident)::+ ($($arg:ident),*)) => {

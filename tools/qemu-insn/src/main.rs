@@ -59,7 +59,12 @@ fn row(plugin: &str, name: &str, path: &str) -> Result<String, String> {
     let output = Command::new(command.next().unwrap_or_default())
         .args(command)
         .arg("-plugin")
-        .arg(format!("{plugin},start={},stop={},out={}", address("mark_start")?, address("mark_stop")?, spans.display()))
+        .arg(format!(
+            "{plugin},start={},stop={},out={}",
+            address("mark_start")?,
+            address("mark_stop")?,
+            spans.display()
+        ))
         .args(["-kernel", path])
         .output()
         .map_err(|error| format!("{QEMU}: {error}"))?;

@@ -16,7 +16,9 @@ mod device {
     }
 
     firmware::entry!({
-        let (Some(params), Some((x, out)), Some(scratch)) = (PARAMS.take(), ROWS.take(), SCRATCH.take()) else { return 2 };
+        let (Some(params), Some((x, out)), Some(scratch)) = (PARAMS.take(), ROWS.take(), SCRATCH.take()) else {
+            return 2;
+        };
         fill(params, 1);
         fill(x, 2);
         let mut is_good = true;

@@ -1,0 +1,41 @@
+use crate::probe;
+use flatgrad::schedule::*;
+
+/// What a program chooses when it runs.
+type Any = &'static dyn Schedule;
+type Factor = fn(u64) -> f64;
+
+probe!(schedule::ChainedLr::new as fn(Any, Any) -> _);
+probe!(schedule::ConstantLr::new);
+probe!(schedule::CosineAnnealingLr::new);
+probe!(schedule::CosineAnnealingWarmRestarts::new);
+probe!(schedule::CyclicLr::momentum);
+probe!(schedule::CyclicLr::new);
+probe!(schedule::ExponentialLr::new);
+probe!(schedule::LambdaLr::new as fn(_, Factor) -> _);
+probe!(schedule::LinearLr::new);
+probe!(schedule::MultiStepLr::new);
+probe!(schedule::MultiplicativeLr::new as fn(_, Factor) -> _);
+probe!(schedule::OneCycleLr::momentum);
+probe!(schedule::OneCycleLr::new);
+probe!(schedule::PolynomialLr::new);
+probe!(schedule::ReduceLrOnPlateau::new);
+probe!(schedule::ReduceLrOnPlateau::start);
+probe!(schedule::ReduceLrOnPlateau::step);
+probe!(schedule::Schedule::lr / Any = <Any as Schedule>::lr);
+probe!(schedule::Schedule::lr / ChainedLr = <ChainedLr<Any, Any> as Schedule>::lr);
+probe!(schedule::Schedule::lr / ConstantLr = <ConstantLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / CosineAnnealingLr = <CosineAnnealingLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / CosineAnnealingWarmRestarts = <CosineAnnealingWarmRestarts as Schedule>::lr);
+probe!(schedule::Schedule::lr / CyclicLr = <CyclicLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / ExponentialLr = <ExponentialLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / LambdaLr = <LambdaLr<Factor> as Schedule>::lr);
+probe!(schedule::Schedule::lr / LinearLr = <LinearLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / MultiStepLr = <MultiStepLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / MultiplicativeLr = <MultiplicativeLr<Factor> as Schedule>::lr);
+probe!(schedule::Schedule::lr / OneCycleLr = <OneCycleLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / PolynomialLr = <PolynomialLr as Schedule>::lr);
+probe!(schedule::Schedule::lr / SequentialLr = <SequentialLr<Any, Any> as Schedule>::lr);
+probe!(schedule::Schedule::lr / StepLr = <StepLr as Schedule>::lr);
+probe!(schedule::SequentialLr::new as fn(Any, _, Any) -> _);
+probe!(schedule::StepLr::new);
