@@ -117,6 +117,7 @@ impl Layer {
     }
 
     /// The width of the rows that it gives, where that does not follow from those that it takes.
+    #[inline]
     pub(super) const fn outputs(&self) -> Option<usize> {
         match self {
             Self::Dense(dense) => Some(dense.outputs),
@@ -128,6 +129,7 @@ impl Layer {
     }
 
     /// The width of the rows that it makes of rows of this width.
+    #[inline]
     pub(super) const fn outputs_of(&self, inputs: usize) -> usize {
         match self.outputs() {
             Some(outputs) => outputs,
@@ -166,6 +168,7 @@ impl Layer {
     }
 
     /// Floats of all that it learns and keeps, and that a training pass saves of it beside its output.
+    #[inline]
     pub(super) const fn extent(&self) -> Extent {
         let none = Extent::NONE;
         match self {
@@ -278,6 +281,7 @@ pub(super) struct Extent {
 impl Extent {
     pub(super) const NONE: Self = Self { params: 0, buffers: 0, outputs: 0, kept: 0, row_moments: 0, moments: 0 };
 
+    #[inline]
     pub(super) const fn after(self, other: Self) -> Self {
         Self {
             params: self.params.saturating_add(other.params),
@@ -289,14 +293,15 @@ impl Extent {
         }
     }
 
+    #[inline]
     pub(super) const fn before(self, other: Self) -> Self {
         Self {
-            params: self.params.saturating_sub(other.params),
-            buffers: self.buffers.saturating_sub(other.buffers),
-            outputs: self.outputs.saturating_sub(other.outputs),
-            kept: self.kept.saturating_sub(other.kept),
-            row_moments: self.row_moments.saturating_sub(other.row_moments),
-            moments: self.moments.saturating_sub(other.moments),
+            params: self.params.wrapping_sub(other.params),
+            buffers: self.buffers.wrapping_sub(other.buffers),
+            outputs: self.outputs.wrapping_sub(other.outputs),
+            kept: self.kept.wrapping_sub(other.kept),
+            row_moments: self.row_moments.wrapping_sub(other.row_moments),
+            moments: self.moments.wrapping_sub(other.moments),
         }
     }
 

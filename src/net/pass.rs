@@ -144,13 +144,13 @@ impl<'a> Pass<'a> {
             && stage.index >= first
         {
             next = stages.next();
-            let x = match next {
+            let x = match &next {
                 Some(before) => part(scratch.outputs, batch * before.start.outputs, batch * before.own.outputs),
                 None => x,
             };
             let (dy, dx) = pair(&mut scratch.gradients, stage.index);
             let (dy, _) = cut(dy, batch * stage.own.outputs);
-            let before = next.filter(|_| stage.index > first).map(|before| {
+            let before = next.as_ref().filter(|_| stage.index > first).map(|before| {
                 let (dx, _) = cut(dx, batch * before.own.outputs);
                 (dx, kinds.activation(before.activation), before.taken(batch, scratch.outputs, scratch.kept))
             });

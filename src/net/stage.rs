@@ -23,6 +23,7 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// The stage of these layers, which takes rows of `inputs`.
+    #[inline(always)]
     const fn new(op: Option<&'a Layer>, activation: Option<Activation>, inputs: usize) -> Self {
         let (own, outputs) = match op {
             Some(op) => (op.extent(), op.outputs_of(inputs)),
@@ -113,6 +114,37 @@ impl<'a> Iterator for Stages<'a> {
     }
 }
 
+/// Walks the layers back: they pair up from behind as they do from the front.
+#[derive(Clone, Debug)]
+pub(super) struct StagesBack<'a> {
+    rest: &'a [Layer],
+    index: usize,
+    end: Extent,
+}
+
+impl<'a> Iterator for StagesBack<'a> {
+    type Item = Stage<'a>;
+
+    fn next(&mut self) -> Option<Stage<'a>> {
+        let (activation, rest) = match self.rest {
+            [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
+            all => (None, all),
+        };
+        let (op, rest) = match rest {
+            [.., Layer::Activation(_)] | [] => (None, rest),
+            [rest @ .., op] => (Some(op), rest),
+        };
+        // A layer that has no width of its own has that of one before it.
+        let width = match op.and_then(Layer::outputs) {
+            Some(outputs) => outputs,
+            None => rest.iter().rev().find_map(Layer::outputs)?,
+        };
+        let stage = Stage::new(op, activation, width);
+        (self.rest, self.index, self.end) = (rest, self.index.checked_sub(1)?, self.end.before(stage.own));
+        Some(Stage { index: self.index, layer: rest.len(), start: self.end, ..stage })
+    }
+}
+
 const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
@@ -156,10 +188,8 @@ impl<'a> Sequential<'a> {
     }
 
     /// The stages from the last to the first.
-    pub(super) fn stages_back(&self) -> impl Iterator<Item = Stage<'a>> + use<'a> {
-        let (layers, totals) = (self.layers, self.totals);
-        let last = stage_before(layers, layers.len(), totals.stages, totals.all);
-        core::iter::successors(last, |stage| stage_before(layers, stage.layer, stage.index, stage.start))
+    pub(super) fn stages_back(&self) -> StagesBack<'a> {
+        StagesBack { rest: self.layers, index: self.totals.stages, end: self.totals.all }
     }
 
     /// Width of a row of the input.
@@ -236,27 +266,6 @@ impl<'a> Sequential<'a> {
     }
 }
 
-/// The stage that ends before layer `end`, stage `index` and these places: layers pair up from behind as they do from the
-/// front.
-fn stage_before(layers: &[Layer], end: usize, index: usize, start: Extent) -> Option<Stage<'_>> {
-    let all = layers.get(..end)?;
-    let (activation, rest) = match all {
-        [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
-        _ => (None, all),
-    };
-    let (op, rest) = match rest {
-        [.., Layer::Activation(_)] | [] => (None, rest),
-        [rest @ .., op] => (Some(op), rest),
-    };
-    // A layer that has no width of its own has that of one before it.
-    let width = match op.and_then(Layer::outputs) {
-        Some(outputs) => outputs,
-        None => rest.iter().rev().find_map(Layer::outputs)?,
-    };
-    let stage = Stage::new(op, activation, width);
-    Some(Stage { index: index.checked_sub(1)?, layer: rest.len(), start: start.before(stage.own), ..stage })
-}
-
 #[cfg(test)]
 mod tests {
     use crate::net::{Layer, Sequential};
@@ -269,8 +278,14 @@ mod tests {
             Layer::relu(),
             Layer::gelu(),
             Layer::dense(5, 2),
+            Layer::batch_norm(2),
+            Layer::gelu(),
+            Layer::dropout(0.5),
+            Layer::dropout(0.5),
             Layer::dense(2, 7),
             Layer::gelu(),
+            Layer::layer_norm(7),
+            Layer::alpha_dropout(0.5),
             Layer::tanh(),
             Layer::silu(),
         ];

@@ -76,7 +76,8 @@ impl LayerStats {
         let std = root_f64(squares / (n - 1.0));
         let is_dead = |column: &usize| y.iter().skip(*column).step_by(stage.own.outputs.max(1)).all(|y| *y == 0.0);
         let dead = if y.is_empty() { f64::NAN } else { (0..stage.own.outputs).filter(is_dead).count() as f64 };
-        let norm = root_f64(grads.iter().map(|g| f64::from(*g) * f64::from(*g)).sum());
+        // Not `sum`, whose sum of nothing is -0.
+        let norm = root_f64(grads.iter().fold(0.0, |sum, g| sum + f64::from(*g) * f64::from(*g)));
         Self {
             first: stage.layer,
             last: stage.last_layer(),

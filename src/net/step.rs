@@ -201,7 +201,7 @@ impl Stage<'_> {
 
     /// What the derivative of this stage's activation takes: what is kept, or the output of the stage before or of
     /// this one.
-    pub(super) fn taken<'b>(self, batch: usize, outputs: &'b [f32], kept: &'b [f32]) -> &'b [f32] {
+    pub(super) fn taken<'b>(&self, batch: usize, outputs: &'b [f32], kept: &'b [f32]) -> &'b [f32] {
         let len = batch * self.own.outputs;
         match self.activation {
             Some(activation) if activation.needs_input() => match self.op {
