@@ -25,6 +25,7 @@ mod metrics;
 mod net;
 mod norm;
 mod optim;
+mod regularize;
 mod schedule;
 mod simd;
 mod softmax;
