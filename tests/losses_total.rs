@@ -58,28 +58,31 @@ fn an_element_depends_on_nothing_but_itself() {
 
 #[test]
 fn what_is_not_asked_for_changes_nothing() {
-    for loss in LOSSES {
-        let inputs = loss.draw(300, 3);
-        let whole = loss.each(&inputs);
-        for wanted in 0..8 {
-            let mut grads = vec![vec![7.0; 300]; 3];
-            let [a, b, c] = &mut grads[..] else { unreachable!() };
-            let only = |bit: usize, grad: &'static str| (wanted >> bit & 1 == 1 && !grad.is_empty()).then_some(());
-            let name = |j: usize| loss.grads.get(j).copied().unwrap_or_default();
-            let outs = [
-                only(0, name(0)).map(|()| &mut a[..]),
-                only(1, name(1)).map(|()| &mut b[..]),
-                only(2, name(2)).map(|()| &mut c[..]),
-            ];
-            let value = (loss.call)(&inputs, Reduction::Sum, outs).expect("a loss");
-            assert_eq!(value.to_bits(), whole.value.to_bits(), "{}", loss.name);
-            for j in 0..loss.grads.len() {
-                let is_wanted = wanted >> j & 1 == 1;
-                let right = if is_wanted { grads[j] == whole.grads[j] } else { grads[j].iter().all(|x| *x == 7.0) };
-                assert!(right, "{} {}", loss.name, loss.grads[j]);
+    // The level belongs to the process: it must not change between the two calls.
+    on_every_level(|_| {
+        for loss in LOSSES {
+            let inputs = loss.draw(300, 3);
+            let whole = loss.each(&inputs);
+            for wanted in 0..8 {
+                let mut grads = vec![vec![7.0; 300]; 3];
+                let [a, b, c] = &mut grads[..] else { unreachable!() };
+                let only = |bit: usize, grad: &'static str| (wanted >> bit & 1 == 1 && !grad.is_empty()).then_some(());
+                let name = |j: usize| loss.grads.get(j).copied().unwrap_or_default();
+                let outs = [
+                    only(0, name(0)).map(|()| &mut a[..]),
+                    only(1, name(1)).map(|()| &mut b[..]),
+                    only(2, name(2)).map(|()| &mut c[..]),
+                ];
+                let value = (loss.call)(&inputs, Reduction::Sum, outs).expect("a loss");
+                assert_eq!(value.to_bits(), whole.value.to_bits(), "{}", loss.name);
+                for j in 0..loss.grads.len() {
+                    let is_wanted = wanted >> j & 1 == 1;
+                    let right = if is_wanted { grads[j] == whole.grads[j] } else { grads[j].iter().all(|x| *x == 7.0) };
+                    assert!(right, "{} {}", loss.name, loss.grads[j]);
+                }
             }
         }
-    }
+    });
 }
 
 /// Finite inputs of any size: nothing is NaN, and no loss is infinite that f32 can hold, but for what the documentation says.
