@@ -111,7 +111,7 @@ fn bound(name: &str) -> f64 {
     match name {
         "log_softmax" => 2.5e-7,
         "log_sum_exp" => 1.0e-7,
-        _ => 1.6e-7,
+        _ => 1.5e-7,
     }
 }
 

@@ -54,7 +54,8 @@ impl<'a> Sequential<'a> {
     ///
     /// let params = [0.0; NET.param_len()];
     /// let weight = NET.named_params().find(|tensor| tensor.name.layer == 2).expect("there is one");
-    /// assert_eq!((weight.shape(), params[weight.range].len()), (&[2, 8][..], 16));
+    /// assert_eq!(weight.shape(), [2, 8]);
+    /// assert_eq!(params[weight.range].len(), 16);
     /// ```
     pub fn named_params(&self) -> impl Iterator<Item = Tensor> + use<'a> {
         self.tensors(|layer| {
