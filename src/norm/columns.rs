@@ -317,10 +317,8 @@ pub(super) fn write_gradient<S: Simd>(
                         [mean, offset, slope, factor, x0, x1, dy0, dy1],
                         #[inline(always)]
                         |_, [mean, offset, slope, factor, x0, x1, dy0, dy1]| {
-                            let from_x = [x0, x1].map(
-                                #[inline(always)]
-                                |x| s.mul_add(s.sub(x, mean), slope, offset),
-                            );
+                            let from_x =
+                                [s.mul_add(s.sub(x0, mean), slope, offset), s.mul_add(s.sub(x1, mean), slope, offset)];
                             [s.mul_add(dy0, factor, from_x[0]), s.mul_add(dy1, factor, from_x[1])]
                         },
                     );

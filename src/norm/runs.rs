@@ -71,7 +71,7 @@ pub(super) fn write<S: Simd>(
                 for (channel, ((x, y), ((&mean, rest), inverse_std))) in runs.zip(known).enumerate() {
                     let factor = inverse_std * weight.get(channel).unwrap_or(&1.0);
                     let offset = bias.get(channel).unwrap_or(&0.0) - rest * factor;
-                    let [mean, factor, offset] = [mean, factor, offset].map(|x| s.splat(x));
+                    let [mean, factor, offset] = [s.splat(mean), s.splat(factor), s.splat(offset)];
                     map(
                         s,
                         [y],
@@ -136,7 +136,8 @@ pub(super) fn write_gradient<S: Simd>(
                 let known = mean.iter().zip(offset).zip(slope).zip(factor);
                 let parts = rows(x, length).zip(rows(dy, length)).zip(rows_mut(dx, length));
                 for (((x, dy), dx), (((&mean, &offset), &slope), &factor)) in parts.zip(known) {
-                    let [mean, offset, slope, factor] = [mean, offset, slope, factor].map(|x| s.splat(x));
+                    let [mean, offset, slope, factor] =
+                        [s.splat(mean), s.splat(offset), s.splat(slope), s.splat(factor)];
                     map(
                         s,
                         [dx],

@@ -74,7 +74,7 @@ pub fn penalty(factors: ElasticNet, weights: &[f32], mut grads: Option<&mut [f32
 
 #[inline(always)]
 fn with_gradient<S: Simd>(s: S, factors: ElasticNet, weights: &[f32], grads: &mut [f32]) -> f32 {
-    let (zero, [l1, l2]) = (s.splat(0.0), [factors.l1, factors.l2].map(|x| s.splat(x)));
+    let (zero, l1, l2) = (s.splat(0.0), s.splat(factors.l1), s.splat(factors.l2));
     let has_l2 = s.lt(zero, l2);
     let sums = map_reduce(
         s,
