@@ -109,11 +109,11 @@ fn one<S: Simd, const O: usize, const I: usize, const A: usize, const K: usize>(
     let (mut old, mut x, mut sums) = const { ([S::ZERO; O], [S::ZERO; I], [S::ZERO; A]) };
     unrolled::<O>(
         #[inline(always)]
-        |o| old[o] = s.splat(outs[o].as_chunks::<K>().0.get(c).map_or(0.0, |chunk| chunk[i])),
+        |o| old[o] = s.splat(outs[o].as_chunks::<K>().0.get(c).and_then(|chunk| chunk.get(i)).map_or(0.0, |x| *x)),
     );
     unrolled::<I>(
         #[inline(always)]
-        |a| x[a] = s.splat(ins[a].as_chunks::<K>().0.get(c).map_or(0.0, |chunk| chunk[i])),
+        |a| x[a] = s.splat(ins[a].as_chunks::<K>().0.get(c).and_then(|chunk| chunk.get(i)).map_or(0.0, |x| *x)),
     );
     unrolled::<A>(
         #[inline(always)]
