@@ -4,6 +4,7 @@
 
 use super::reduce::{Sum, map_reduce, total};
 use crate::health::Health;
+use crate::shape::rows;
 use crate::simd::{LONGEST, Level, Simd};
 use crate::{dispatch, simd};
 
@@ -31,7 +32,7 @@ const STRETCH: usize = 16 * BLOCK;
 #[inline(never)]
 pub(crate) fn dot(x: &[f32], y: &[f32]) -> f64 {
     let mut sum = Sum::default();
-    for (x, y) in x.chunks(STRETCH).zip(y.chunks(STRETCH)) {
+    for (x, y) in rows(x, STRETCH).zip(rows(y, STRETCH)) {
         sum.add(dispatch!(simd::level(), s => short_dot(s, x, y)));
     }
     sum.value().into()

@@ -8,6 +8,7 @@ use crate::init::Init;
 use crate::norm::batch_norm::BatchNorm;
 use crate::norm::layer_norm::LayerNorm;
 use crate::norm::rms_norm::RmsNorm;
+use crate::shape::rows_mut;
 use core::fmt;
 use rand_core::Rng;
 
@@ -222,7 +223,7 @@ impl Layer {
         match self {
             Self::BatchNorm(norm) => norm.reset(buffers),
             Self::Dropout(_) => {
-                for (number, value) in buffers.chunks_exact_mut(DIGITS).zip([seed, 0]) {
+                for (number, value) in rows_mut(buffers, DIGITS).zip([seed, 0]) {
                     write_number(number, value);
                 }
                 Ok(())

@@ -152,7 +152,7 @@ pub(super) fn backward<S: Simd>(
             let dbias = if affine.bias { dbias } else { other };
             let mut dx = dx.map(|dx| rows_mut(dx, width.saturating_mul(2)));
             let pairs =
-                rows(x, width.saturating_mul(2)).zip(rows(dy, width.saturating_mul(2))).zip(saved.chunks(2 * SAVED));
+                rows(x, width.saturating_mul(2)).zip(rows(dy, width.saturating_mul(2))).zip(rows(saved, 2 * SAVED));
             for ((x, dy), saved) in pairs {
                 let dx = dx.as_mut().and_then(Iterator::next);
                 pair(s, layer, weight, [x, dy, saved], [&mut *dweight, &mut *dbias], dx);

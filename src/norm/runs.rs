@@ -33,7 +33,7 @@ pub(super) fn channel_moments<S: Simd>(s: S, runs: Runs, x: &[f32], saved: &mut 
     for (row, x) in rows(x, runs.columns()).enumerate() {
         let share = 1.0 / (row + 1) as f32;
         let weight = row as f32 * length as f32 * share;
-        let channels = near.chunks(4).zip(mean.chunks_mut(4)).zip(squares.chunks_mut(4));
+        let channels = rows(near, 4).zip(rows_mut(mean, 4)).zip(rows_mut(squares, 4));
         for (x, ((near, mean), squares)) in rows(x, length.saturating_mul(4)).zip(channels) {
             let [a, b, c, d] = parts(x, length);
             let moments = moments(s, [a, or(b, a), or(c, a), or(d, a)], true);
