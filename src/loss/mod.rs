@@ -94,6 +94,13 @@ impl<'a> Grads<'a> {
     }
 }
 
+impl<'a> From<Option<&'a mut [f32]>> for Grads<'a> {
+    /// The gradient for `x`, if that is wanted.
+    fn from(dx: Option<&'a mut [f32]>) -> Self {
+        Self { dx, dtarget: None }
+    }
+}
+
 /// A reduction taken apart and checked.
 struct Reduced<'a> {
     /// What the sum and its gradient are divided by.
