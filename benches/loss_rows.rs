@@ -211,7 +211,7 @@ fn main() {
         let mut buffers = Rows::new(rows, classes);
         for (i, (name, f)) in FUNCTIONS.into_iter().enumerate() {
             group.bench_function(format!("{} {i} {rows}x{classes}", name.trim()), |b| {
-                b.iter(|| f(&mut buffers, Reduction::Mean))
+                b.iter(|| f(&mut buffers, Reduction::Mean));
             });
         }
     }

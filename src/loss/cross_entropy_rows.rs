@@ -333,7 +333,9 @@ fn spread_row<S: Simd>(
     let Some(spread) = spread else {
         // 0, and NaN where softmax is.
         let dx = dx.unwrap_or_default();
-        dx.iter_mut().for_each(|dx| *dx *= 0.0);
+        for dx in &mut *dx {
+            *dx *= 0.0;
+        }
         return (0.0, dx.first().map_or(0.0, |dx| dx.abs()));
     };
     let mut size = 0.0;

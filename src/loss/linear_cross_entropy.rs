@@ -19,7 +19,7 @@ use super::labels::{Labels, check_gradient, weighted};
 use super::losses::Losses;
 use crate::error::Result;
 use crate::kernel::{GROUP, Matmul, Operand, PartSums, Product, Start, Sum, column_sums, exp_shares, multiply};
-use crate::shape::{check_at_least, check_len, rows_mut};
+use crate::shape::{check_at_least, check_len, rows, rows_mut};
 use crate::simd::{Rows, Simd};
 use crate::{dispatch, simd};
 
@@ -301,7 +301,7 @@ impl<'a> Smooth<'a> {
     fn add<S: Simd>(&mut self, s: S, logits: &[f32], spread: Spread, max: &[f32]) {
         let (before, width) = (self.all.value(), logits.len() / max.len().max(1));
         let mut of_chunk = 0.0;
-        let rows = logits.chunks(width.max(1)).zip(max).zip(self.halves.iter_mut().zip(self.shift.iter_mut()));
+        let rows = rows(logits, width).zip(max).zip(self.halves.iter_mut().zip(self.shift.iter_mut()));
         for ((x, &max), (halves, shift)) in rows {
             let new = if max.is_infinite() { 0.0 } else { max };
             let [all, part] = spread_total(s, x, spread, new * 0.5);
@@ -400,7 +400,7 @@ fn gradients<S: Simd>(
         exp_shares(s, logits, width, sums.max, sums.rest);
         if head.smoothing != 0.0 {
             let factor = losses.factor();
-            for (dlogits, &label) in logits.chunks_mut(width.max(1)).zip(head.labels.rows) {
+            for (dlogits, &label) in rows_mut(logits, width).zip(head.labels.rows) {
                 if head.labels.class(label).is_some() {
                     subtract_spread(s, dlogits, head.spread(chunk), factor);
                 }

@@ -9,7 +9,7 @@ use super::pointwise::Pointwise;
 use super::{Grads, Reduction};
 use crate::error::Result;
 use crate::kernel::{map_reduce, total};
-use crate::shape::{check_len, check_rows, rows};
+use crate::shape::{check_len, check_rows, rows, rows_mut};
 use crate::simd::{Level, Simd};
 use crate::{dispatch, simd};
 
@@ -84,14 +84,13 @@ fn logistic_rows(
     let (mut unseen, Grads { dx: mut dlogits, dtarget }) = ([0.0; BLOCK], grads);
     let count = logits.len() / columns;
     for (row, (x, y)) in rows(logits, columns).zip(rows(targets, columns)).enumerate() {
-        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
-        let sum = logistic_row(level, [x, y], options.weight, dx.as_deref_mut(), factor, &mut unseen);
+        let dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(row * columns..)?.get_mut(..columns));
+        let sum = logistic_row(level, [x, y], options.weight, dx, factor, &mut unseen);
         losses.add(&[sum / columns as f32]);
         losses.watch_rows([dlogits.as_deref().unwrap_or_default()], (row + 1) * columns, row + 1 == count);
     }
     // loss = w (softplus(x) - y x): dy = -w x
-    for (row, dy) in dtarget.unwrap_or_default().chunks_mut(columns).enumerate() {
-        let x = logits.get(row * columns..).unwrap_or_default();
+    for (dy, x) in rows_mut(dtarget.unwrap_or_default(), columns).zip(rows(logits, columns)) {
         for (i, (dy, x)) in dy.iter_mut().zip(x).enumerate() {
             let weight = options.weight.map_or(1.0, |weight| weight.get(i).copied().unwrap_or_default());
             *dy = weighted(weight * factor, -x);

@@ -21,6 +21,8 @@ type Ins<'a> = [&'a [f32]; INPUTS];
 type Outs<'a> = [&'a mut [f32]; GRADS];
 /// The losses of whole rows of lanes, and their gradients, on a level: [`rows`] of a loss.
 type Loop<'a> = dyn Fn(Level, Ins<'_>, &mut [f32], Outs<'_>, &mut Sizes) + 'a;
+/// The same on the level of a call.
+type AtLevel<'a> = dyn Fn(Ins<'_>, &mut [f32], Outs<'_>, &mut Sizes) + 'a;
 
 /// The largest size of a gradient so far, lane by lane.
 struct Sizes {
@@ -320,7 +322,7 @@ fn whole_and_rest(
     ins: Ins<'_>,
     (losses, [a, b, c]): (&mut [f32], Outs<'_>),
     sizes: &mut Sizes,
-    f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>, &mut Sizes),
+    f: &AtLevel<'_>,
 ) {
     let rest = losses.len().checked_rem(lanes).unwrap_or_default();
     let whole = losses.len() - rest;
@@ -337,13 +339,7 @@ fn whole_and_rest(
 }
 
 /// `f` on less than a row of lanes.
-fn padded(
-    lanes: usize,
-    ins: Ins<'_>,
-    (losses, [a, b, c]): (&mut [f32], Outs<'_>),
-    sizes: &mut Sizes,
-    f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>, &mut Sizes),
-) {
+fn padded(lanes: usize, ins: Ins<'_>, (losses, [a, b, c]): (&mut [f32], Outs<'_>), sizes: &mut Sizes, f: &AtLevel<'_>) {
     let (mut from, mut to) = ([[0.0; LONGEST]; INPUTS], [[0.0; LONGEST]; GRADS + 1]);
     for (to, from) in from.iter_mut().zip(ins) {
         copy(from, to);
