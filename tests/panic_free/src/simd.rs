@@ -28,6 +28,7 @@ probe_each!(Lanes: simd::Lanes::load(from));
 probe_each!(Lanes: simd::Lanes::lookup(table, a, bit));
 probe_each!(Lanes: simd::Lanes::lt(a, b));
 probe_each!(Lanes: simd::Lanes::max(a, b));
+probe_each!(Lanes: simd::Lanes::larger_size(a, b));
 probe_each!(Lanes: simd::Lanes::min(a, b));
 probe_each!(Lanes: simd::Lanes::mul(a, b));
 probe_each!(Lanes: simd::Lanes::mul_add(a, b, c));
