@@ -44,12 +44,12 @@ impl Buffers {
 type Function = (&'static str, usize, fn(&mut Buffers, Reduction<'_>) -> flatgrad::Result<f32>);
 
 const FUNCTIONS: [Function; 15] = [
-    ("l1", 12, |b, r| l1(&b.x, &b.p, r, Some(&mut b.dx))),
-    ("l1, no gradient", 8, |b, r| l1(&b.x, &b.p, r, None)),
-    ("mse", 12, |b, r| mse(&b.x, &b.p, r, Some(&mut b.dx))),
-    ("smooth_l1", 12, |b, r| smooth_l1(&b.x, &b.p, SmoothL1::new(), r, Some(&mut b.dx))),
-    ("huber", 12, |b, r| huber(&b.x, &b.p, Huber::new(), r, Some(&mut b.dx))),
-    ("bce (reads twice)", 20, |b, r| bce(&b.p, &b.p, Bce::new(), r, Some(&mut b.dx))),
+    ("l1", 12, |b, r| l1(&b.x, &b.p, r, Grads::dx(&mut b.dx))),
+    ("l1, no gradient", 8, |b, r| l1(&b.x, &b.p, r, Grads::NONE)),
+    ("mse", 12, |b, r| mse(&b.x, &b.p, r, Grads::dx(&mut b.dx))),
+    ("smooth_l1", 12, |b, r| smooth_l1(&b.x, &b.p, SmoothL1::new(), r, Grads::dx(&mut b.dx))),
+    ("huber", 12, |b, r| huber(&b.x, &b.p, Huber::new(), r, Grads::dx(&mut b.dx))),
+    ("bce (reads twice)", 20, |b, r| bce(&b.p, &b.p, Bce::new(), r, Grads::dx(&mut b.dx))),
     ("bce_with_logits", 12, |b, r| bce_with_logits(&b.x, &b.p, BceWithLogits::new(), r, Grads::dx(&mut b.dx))),
     ("  no gradient", 8, |b, r| bce_with_logits(&b.x, &b.p, BceWithLogits::new(), r, Grads::NONE)),
     ("  5 pos_weights", 12, |b, r| {
@@ -58,7 +58,7 @@ const FUNCTIONS: [Function; 15] = [
         options.pos_weight = Some(&[0.5, 1.0, 2.0, 3.0, 4.0]);
         bce_with_logits(&b.x[..whole], &b.p[..whole], options, r, Grads::dx(&mut b.dx[..whole]))
     }),
-    ("poisson_nll", 12, |b, r| poisson_nll(&b.x, &b.p, PoissonNll::new(), r, Some(&mut b.dx))),
+    ("poisson_nll", 12, |b, r| poisson_nll(&b.x, &b.p, PoissonNll::new(), r, Grads::dx(&mut b.dx))),
     ("gaussian_nll (var 2x)", 20, |b, r| {
         let grads = GaussianNllGrads { dx: Some(&mut b.dx), ..Default::default() };
         gaussian_nll(&b.x, &b.sign, &b.p, GaussianNll::new(), r, grads)

@@ -46,11 +46,13 @@ fn loss_and_gradients_of_the_formula() {
     for size in SIZES {
         let head = Head::new(size);
         let weights: Vec<f32> = (0..size[2]).map(|i| 0.25 + (i % 5) as f32).collect();
-        for class_weight in [None, Some(&weights[..])] {
+        for (class_weight, label_smoothing) in
+            [(None, 0.0), (Some(&weights[..]), 0.0), (None, 0.1), (Some(&weights[..]), 1.0)]
+        {
             let (mut options, seen) = (head.options(), RefCell::new(HashMap::<bool, Vec<u32>>::new()));
-            options.class_weight = class_weight;
+            (options.class_weight, options.label_smoothing) = (class_weight, label_smoothing);
             on_every_level(|level| {
-                let what = format!("{level} {size:?} {}", class_weight.is_some());
+                let what = format!("{level} {size:?} {} {label_smoothing}", class_weight.is_some());
                 let y = head.fused(options, true);
                 let is_new = !seen.borrow().contains_key(&level.is_fused());
                 let bits = seen.borrow_mut().entry(level.is_fused()).or_insert_with(|| y.bits()).clone();
@@ -68,12 +70,11 @@ fn loss_and_gradients_of_the_formula() {
                 let (x, weight, bias) = (wide(&head.x), wide(&head.weight), wide(&head.bias));
                 for (row, loss) in y.each.iter().enumerate() {
                     let x = &x[row * size[1]..][..size[1]];
-                    let expected = head.row_loss(row, x, [&weight, &bias], class_weight);
+                    let expected = head.row_loss(row, x, [&weight, &bias], options);
                     let error = (f64::from(*loss) - expected).abs();
                     assert!(error <= 4e-6 * expected.abs().max(1.0), "{what}: row {row}: {loss} {expected}");
                 }
-                let loss =
-                    |x: &[f64], weight: &[f64], bias: &[f64]| head.sum_of_losses(x, [weight, bias], class_weight);
+                let loss = |x: &[f64], weight: &[f64], bias: &[f64]| head.sum_of_losses(x, [weight, bias], options);
                 slopes(&head.x, &y.dx, |x| loss(x, &weight, &bias), &format!("{what}: dx"));
                 slopes(&head.weight, &y.dweight, |weight| loss(&x, weight, &bias), &format!("{what}: dweight"));
                 slopes(&head.bias, &y.dbias, |bias| loss(&x, &weight, bias), &format!("{what}: dbias"));
@@ -192,8 +193,24 @@ fn infinities_and_nan() {
         let (y, of_small) = (head.fused(head.options(), true), small.fused(small.options(), true));
         close(&y.each, &of_small.each, 1e-6, "masked");
         close(&y.dx, &of_small.dx, 2e-6, "masked");
-        close(&y.dbias[possible], &of_small.dbias, 2e-6, "masked");
+        close(&y.dbias[possible.clone()], &of_small.dbias, 2e-6, "masked");
         assert!(y.dbias[..200].iter().chain(&y.dbias[350..]).all(|x| *x == 0.0), "{level}: masked");
+        // Smoothing gives them a part in the target: infinite, but where they have no weight.
+        let (mut smooth, mut weights) = (head.options(), vec![1.0; 700]);
+        smooth.label_smoothing = 0.25;
+        assert!(
+            head.fused(smooth, true).each.iter().zip(&head.labels).all(|(y, l)| *y == if *l < 0 { 0.0 } else { INF })
+        );
+        for (class, weight) in weights.iter_mut().enumerate().filter(|(class, _)| !possible.contains(class)) {
+            *weight = if class == 0 { 1e-3 } else { 0.0 };
+        }
+        smooth.class_weight = Some(&weights);
+        let (y, apart) = (head.fused(smooth, true), head.apart(smooth));
+        close(&y.dx, &apart.dx, 2e-6, "smooth and masked");
+        assert!(
+            y.each.iter().zip(&apart.each).all(|(y, apart)| (y / apart - 1.0).abs() < 1e-6 || y == apart),
+            "{level}"
+        );
         // A label that is impossible.
         head.labels[1] = 699;
         let y = head.fused(head.options(), true);
@@ -259,7 +276,9 @@ fn errors_write_nothing() {
         assert!(scratch.iter().all(|x| *x == 7.0), "scratch");
         assert_eq!(y.bits(), before);
         match result {
-            Err(Error::Length { argument, .. } | Error::Label { argument, .. }) => argument,
+            Err(Error::Length { argument, .. } | Error::Label { argument, .. } | Error::Value { argument, .. }) => {
+                argument
+            }
             other => panic!("{other:?}"),
         }
     };
@@ -279,5 +298,10 @@ fn errors_write_nothing() {
     let mut options = good;
     options.class_weight = Some(&[1.0; 3]);
     assert_eq!(run(&head, options, 0), "class_weight");
+    for bad in [-0.1, 1.1, f32::NAN] {
+        let mut options = good;
+        options.label_smoothing = bad;
+        assert_eq!(run(&head, options, 0), "label_smoothing");
+    }
     assert_eq!(run(&head, LinearCrossEntropy::new(usize::MAX, usize::MAX), 0), "x");
 }

@@ -120,7 +120,7 @@ fn sums_of_millions_are_accurate() {
     let zeros = vec![0.0; x.len()];
     let exact: f64 = x.iter().map(|x| f64::from(*x)).sum();
     on_every_level(|level| {
-        let sum = loss::l1(&x, &zeros, Reduction::Sum, None).expect("a loss");
+        let sum = loss::l1(&x, &zeros, Reduction::Sum, loss::Grads::NONE).expect("a loss");
         assert!(ulps(sum, exact) <= 1.0, "{level}: {sum}, not {exact}");
     });
 }
@@ -177,7 +177,7 @@ fn bce_of_the_sigmoid_is_bce_with_logits() {
     on_every_level(|level| {
         let (mut p, mut a, mut b) = (logits.clone(), vec![7.0; n], vec![7.0; n]);
         flatgrad::kernel::elementwise::sigmoid_in_place(&mut p);
-        loss::bce(&p, &targets, loss::Bce::new(), Reduction::Each(&mut a), None).expect("a loss");
+        loss::bce(&p, &targets, loss::Bce::new(), Reduction::Each(&mut a), loss::Grads::NONE).expect("a loss");
         let options = BceWithLogits::new();
         loss::bce_with_logits(&logits, &targets, options, Reduction::Each(&mut b), Grads::NONE).expect("a loss");
         for (a, b) in a.iter().zip(&b) {

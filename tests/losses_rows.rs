@@ -6,7 +6,7 @@ mod common;
 use common::{Case, golden, run};
 use flatgrad::Error;
 use flatgrad::loss::{
-    CrossEntropy, MultiMargin, MultilabelMargin, MultilabelSoftMargin, Nll, Reduction, cross_entropy,
+    CrossEntropy, Grads, MultiMargin, MultilabelMargin, MultilabelSoftMargin, Nll, Reduction, cross_entropy,
     cross_entropy_probabilities, multi_margin, multilabel_margin, multilabel_soft_margin, nll,
 };
 
@@ -62,7 +62,14 @@ fn check_cross_entropy(case: &Case) {
         check(case, rows, logits.len(), &|reduction, dx| cross_entropy(&logits, &labels, options, reduction, dx));
     } else {
         let p = case.floats("target");
-        check(case, rows, logits.len(), &|r, dx| cross_entropy_probabilities(&logits, &p, options, r, dx));
+        check(case, rows, logits.len(), &|r, dx| cross_entropy_probabilities(&logits, &p, options, r, dx.into()));
+        let (mut each, mut dp) = (vec![7.0; rows], vec![7.0; logits.len()]);
+        let reduction = if case.text("reduction") == "mean" { Reduction::Mean } else { Reduction::Each(&mut each) };
+        let grads = Grads { dx: None, dtarget: Some(&mut dp) };
+        cross_entropy_probabilities(&logits, &p, options, reduction, grads).expect("a loss");
+        if case.has_output("grad_target") || !dp.is_empty() {
+            case.check("grad_target", &dp);
+        }
     }
 }
 
@@ -93,7 +100,7 @@ fn check_multilabel_soft_margin(case: &Case) {
     let ((rows, classes), x, y, weight) = (dims(case), case.floats("input"), case.floats("target"), weight(case));
     let mut options = MultilabelSoftMargin::new(classes);
     options.weight = weight.as_deref();
-    check(case, rows, x.len(), &|reduction, dx| multilabel_soft_margin(&x, &y, options, reduction, dx));
+    check(case, rows, x.len(), &|reduction, dx| multilabel_soft_margin(&x, &y, options, reduction, dx.into()));
 }
 
 /// Any of these losses.

@@ -104,11 +104,11 @@ fn check_all(rows: usize, classes: usize, x: &[f32]) -> usize {
         ("cross_entropy", &|x, reduction, dx| cross_entropy(x, &labels, plain, reduction, dx)),
         ("weighted", &|x, reduction, dx| cross_entropy(x, &labels, weighted, reduction, dx)),
         ("smooth", &|x, reduction, dx| cross_entropy(x, &labels, smooth, reduction, dx)),
-        ("probabilities", &|x, reduction, dx| cross_entropy_probabilities(x, &p, plain, reduction, dx)),
+        ("probabilities", &|x, reduction, dx| cross_entropy_probabilities(x, &p, plain, reduction, dx.into())),
         ("nll", &|x, reduction, dx| nll(x, &labels, of_nll, reduction, dx)),
         ("multi_margin", &|x, reduction, dx| multi_margin(x, &labels, squares, reduction, dx)),
         ("multilabel_margin", &|x, r, dx| multilabel_margin(x, &lists, MultilabelMargin::new(classes), r, dx)),
-        ("multilabel_soft_margin", &|x, reduction, dx| multilabel_soft_margin(x, &p, soft, reduction, dx)),
+        ("multilabel_soft_margin", &|x, reduction, dx| multilabel_soft_margin(x, &p, soft, reduction, dx.into())),
     ];
     runs.iter().map(|(name, run)| check(&format!("{name} {rows} x {classes}"), rows, x, run)).sum()
 }

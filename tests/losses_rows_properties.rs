@@ -7,7 +7,7 @@ mod oracle;
 use common::on_every_level;
 use flatgrad::Error;
 use flatgrad::loss::{
-    CrossEntropy, MultiMargin, MultilabelMargin, MultilabelSoftMargin, Nll, Reduction, cross_entropy,
+    CrossEntropy, Grads, MultiMargin, MultilabelMargin, MultilabelSoftMargin, Nll, Reduction, cross_entropy,
     cross_entropy_probabilities, multi_margin, multilabel_margin, multilabel_soft_margin, nll,
 };
 use flatgrad::simd::Level;
@@ -147,8 +147,9 @@ fn probabilities() {
                 let q = |c: usize| (1.0 - e) * wide(p[row * classes + c]) + e / classes as f64;
                 -lp.iter().enumerate().map(|(c, lp)| weight.map_or(1.0, |w| wide(w[c])) * q(c) * lp).sum::<f64>()
             };
-            let run =
-                |x: &[f32], r: Reduction, dx: Option<&mut [f32]>| cross_entropy_probabilities(x, &p, options, r, dx);
+            let run = |x: &[f32], r: Reduction, dx: Option<&mut [f32]>| {
+                cross_entropy_probabilities(x, &p, options, r, dx.into())
+            };
             check(&Loss { name: "probabilities", run: &run, row: &row }, rows, classes);
         }
     }
@@ -218,7 +219,8 @@ fn soft_margin() {
             };
             x.iter().enumerate().map(of).sum::<f64>() / classes as f64
         };
-        let run = |x: &[f32], r: Reduction, dx: Option<&mut [f32]>| multilabel_soft_margin(x, &y, options, r, dx);
+        let run =
+            |x: &[f32], r: Reduction, dx: Option<&mut [f32]>| multilabel_soft_margin(x, &y, options, r, dx.into());
         check(&Loss { name: "multilabel_soft_margin", run: &run, row: &row }, rows, classes);
     }
 }
@@ -268,7 +270,7 @@ fn what_must_be_equal() {
             softmax(&numbers(x.len(), 6), &mut p, classes).expect("whole rows");
             softmax(&x, &mut q, classes).expect("whole rows");
             let options = CrossEntropy::new(classes);
-            let h = cross_entropy_probabilities(&x, &p, options, Reduction::Sum, None).expect("a loss");
+            let h = cross_entropy_probabilities(&x, &p, options, Reduction::Sum, Grads::NONE).expect("a loss");
             let pairs = || p.iter().zip(&q).map(|(p, q)| (wide(*p), wide(*q)));
             let kl: f64 = pairs().map(|(p, q)| p * (p.ln() - q.ln())).sum();
             let entropy: f64 = pairs().map(|(p, _)| -p * p.ln()).sum();
@@ -280,7 +282,8 @@ fn what_must_be_equal() {
                 let (loss, dx) = mean(&[0.0, s], &[yes], CrossEntropy::new(2));
                 let mut ds = [7.0];
                 let (y, options) = ([yes as f32], MultilabelSoftMargin::new(1));
-                let binary = multilabel_soft_margin(&[s], &y, options, Reduction::Mean, Some(&mut ds)).expect("a loss");
+                let binary =
+                    multilabel_soft_margin(&[s], &y, options, Reduction::Mean, Grads::dx(&mut ds)).expect("a loss");
                 assert!((loss - binary).abs() <= 1e-6 * loss && (dx[1] - ds[0]).abs() <= 2e-7, "{level} {s} {yes}");
             }
         }
@@ -294,7 +297,8 @@ fn infinities_and_nan() {
         let mut dx = [7.0; 2];
         // What has no part in the target may be impossible, by its probability or by its weight.
         let (x, plain) = ([0.0, -INF], CrossEntropy::new(2));
-        let loss = cross_entropy_probabilities(&x, &[1.0, 0.0], plain, Reduction::Mean, Some(&mut dx)).expect("a loss");
+        let loss =
+            cross_entropy_probabilities(&x, &[1.0, 0.0], plain, Reduction::Mean, Grads::dx(&mut dx)).expect("a loss");
         same(&[loss, dx[0], dx[1]], &[0.0; 3]);
         let mut first_only = plain;
         (first_only.weight, first_only.label_smoothing) = (Some(&[1.0, 0.0][..]), 0.5);
@@ -325,7 +329,7 @@ fn infinities_and_nan() {
         same(&[loss, dx[0], dx[1]], &[0.0; 3]);
         let soft = |x: f32, y: f32| {
             let (mut dx, options) = ([7.0], MultilabelSoftMargin::new(1));
-            let loss = multilabel_soft_margin(&[x], &[y], options, Reduction::Sum, Some(&mut dx)).expect("a loss");
+            let loss = multilabel_soft_margin(&[x], &[y], options, Reduction::Sum, Grads::dx(&mut dx)).expect("a loss");
             [loss, dx[0]]
         };
         same(&[soft(INF, 1.0), soft(-INF, 0.0)].concat(), &[0.0; 4]);
@@ -350,18 +354,21 @@ fn errors_write_nothing() {
     let mut bad = ce;
     bad.weight = Some(&[1.0]);
     assert_eq!(name(cross_entropy(&x, &y, bad, Reduction::Mean, Some(&mut dx))), "weight");
-    assert_eq!(name(cross_entropy_probabilities(&x, &x, bad, Reduction::Mean, Some(&mut dx))), "weight");
+    assert_eq!(name(cross_entropy_probabilities(&x, &x, bad, Reduction::Mean, Grads::dx(&mut dx))), "weight");
     for smoothing in [-0.1, 1.5, NAN] {
         let mut bad = ce;
         bad.label_smoothing = smoothing;
         assert_eq!(name(cross_entropy(&x, &y, bad, Reduction::Mean, Some(&mut dx))), "label_smoothing");
-        assert_eq!(name(cross_entropy_probabilities(&x, &x, bad, Reduction::Mean, Some(&mut dx))), "label_smoothing");
+        assert_eq!(
+            name(cross_entropy_probabilities(&x, &x, bad, Reduction::Mean, Grads::dx(&mut dx))),
+            "label_smoothing"
+        );
     }
     assert_eq!(name(cross_entropy(&x, &[0, 1, 2], ce, Reduction::Mean, Some(&mut dx))), "logits");
     assert_eq!(name(cross_entropy(&x, &y, ce, Reduction::Mean, Some(&mut dx[1..]))), "dlogits");
     assert_eq!(name(cross_entropy(&x, &y, ce, Reduction::Each(&mut each[1..]), Some(&mut dx))), "each");
-    assert_eq!(name(cross_entropy_probabilities(&x, &x[1..], ce, Reduction::Mean, None)), "probabilities");
-    assert_eq!(name(cross_entropy_probabilities(&x[3..], &x, ce, Reduction::Mean, None)), "logits");
+    assert_eq!(name(cross_entropy_probabilities(&x, &x[1..], ce, Reduction::Mean, Grads::NONE)), "probabilities");
+    assert_eq!(name(cross_entropy_probabilities(&x[3..], &x, ce, Reduction::Mean, Grads::NONE)), "logits");
     let (of_nll, of_margin) = (Nll::new(3), MultiMargin::new(3));
     for bad in [-1, 3, i32::MIN, i32::MAX] {
         let bad = [0, bad];
@@ -380,7 +387,7 @@ fn errors_write_nothing() {
     assert_eq!(name(multilabel_margin(&x, &lists[1..], margin, Reduction::Mean, Some(&mut dx))), "labels");
     assert_eq!(name(multilabel_margin(&x[1..], &lists, margin, Reduction::Mean, Some(&mut dx))), "scores");
     let soft = MultilabelSoftMargin::new(3);
-    assert_eq!(name(multilabel_soft_margin(&x, &x[1..], soft, Reduction::Mean, Some(&mut dx))), "targets");
-    assert_eq!(name(multilabel_soft_margin(&x, &x, soft, Reduction::Mean, Some(&mut dx[1..]))), "dlogits");
+    assert_eq!(name(multilabel_soft_margin(&x, &x[1..], soft, Reduction::Mean, Grads::dx(&mut dx))), "targets");
+    assert_eq!(name(multilabel_soft_margin(&x, &x, soft, Reduction::Mean, Grads::dx(&mut dx[1..]))), "dx");
     assert_eq!((dx, each), ([7.0; 6], [7.0; 2]));
 }

@@ -170,7 +170,8 @@ fn elements_and_options_outside_their_range_are_errors() {
         let (good, mut broken, mut dx) = (vec![0.5; n], vec![0.5; n], vec![7.0; n]);
         broken[at] = bad;
         for (x, t, name) in [(&broken, &good, "x"), (&good, &broken, "target")] {
-            let error = loss::bce(x, t, loss::Bce::new(), Reduction::Mean, Some(&mut dx)).expect_err("a bad element");
+            let error = loss::bce(x, t, loss::Bce::new(), Reduction::Mean, loss::Grads::dx(&mut dx))
+                .expect_err("a bad element");
             let Error::Element { argument, index, expected: "from 0 to 1", found } = error else { panic!("{error}") };
             assert_eq!((argument, index, found.to_bits()), (name, at, bad.to_bits()));
             assert!(dx.iter().all(|x| *x == 7.0));
@@ -181,9 +182,9 @@ fn elements_and_options_outside_their_range_are_errors() {
     (smooth.beta, huber.delta, poisson.eps, gaussian.eps) = (-0.1, 0.0, -1e-8, f32::NAN);
     let of = |result: Result<f32>, name: &str| matches!(result, Err(Error::Value { argument, .. }) if argument == name);
     let (x, t) = ([1.0], [2.0]);
-    assert!(of(loss::smooth_l1(&x, &t, smooth, Reduction::Mean, None), "beta"));
-    assert!(of(loss::huber(&x, &t, huber, Reduction::Mean, None), "delta"));
-    assert!(of(loss::poisson_nll(&x, &t, poisson, Reduction::Mean, None), "eps"));
+    assert!(of(loss::smooth_l1(&x, &t, smooth, Reduction::Mean, loss::Grads::NONE), "beta"));
+    assert!(of(loss::huber(&x, &t, huber, Reduction::Mean, loss::Grads::NONE), "delta"));
+    assert!(of(loss::poisson_nll(&x, &t, poisson, Reduction::Mean, loss::Grads::NONE), "eps"));
     assert!(of(loss::gaussian_nll(&x, &t, &t, gaussian, Reduction::Mean, loss::GaussianNllGrads::default()), "eps"));
     // A variance of NaN is a NaN of the net's: the loss says so.
     let nan = loss::gaussian_nll(
@@ -269,7 +270,7 @@ fn health_is_what_a_second_pass_would_find() {
 fn a_watch_keeps_the_reduction() {
     let (x, t) = ([1.0, 5.0], [0.0, 2.0]);
     let mut health = Health::default();
-    let value = |reduction: Reduction<'_>| loss::l1(&x, &t, reduction, None).expect("a loss");
+    let value = |reduction: Reduction<'_>| loss::l1(&x, &t, reduction, loss::Grads::NONE).expect("a loss");
     assert_eq!(value(Reduction::Mean.watch(&mut health)), 2.0);
     assert_eq!(value(Reduction::Sum.watch(&mut health)), 4.0);
     assert_eq!(value(Reduction::MeanOver(8).watch(&mut health)), 0.5);

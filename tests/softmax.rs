@@ -109,9 +109,9 @@ fn worst(name: &str, got: &[f32], expected: &[f64]) -> f64 {
 /// What the documentation of `flatgrad::softmax` states.
 fn bound(name: &str) -> f64 {
     match name {
-        "log_softmax" => 4.0e-7,
+        "log_softmax" => 2.5e-7,
         "log_sum_exp" => 1.2e-7,
-        _ => 2.5e-7,
+        _ => 1.5e-7,
     }
 }
 

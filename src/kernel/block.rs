@@ -107,15 +107,15 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Takes the numbers of `x` too.
-    #[inline(never)]
     pub(crate) fn add(&mut self, level: Level, x: &[f32]) {
-        // The loss of a row, or what of its gradient is not 0.
-        if x.len() == 1 {
-            return self.add_one_by_one(x);
-        }
-        let max_abs = dispatch!(level, s => finite_max_abs(s, x));
-        if max_abs < f32::INFINITY {
-            self.max_abs = self.max_abs.max(max_abs);
+        self.add_up_to(size(level, x), x);
+    }
+
+    /// Takes the numbers of `x` too, whose largest size is that, or is not finite where one of them is not.
+    #[inline]
+    pub(crate) fn add_up_to(&mut self, size: f32, x: &[f32]) {
+        if size < f32::INFINITY {
+            self.max_abs = self.max_abs.max(size);
         } else {
             self.add_one_by_one(x);
         }
@@ -128,6 +128,7 @@ impl Extent {
     }
 
     /// [`add`](Self::add) where some may not be finite.
+    #[inline(never)]
     fn add_one_by_one(&mut self, x: &[f32]) {
         for x in x {
             if x.is_finite() {
@@ -140,11 +141,15 @@ impl Extent {
 }
 
 /// The largest `|x|`, 0 for no `x`; infinity or NaN where one of them is.
+#[inline(never)]
+fn size(level: Level, x: &[f32]) -> f32 {
+    dispatch!(level, s => size_inline(s, x))
+}
+
 #[inline(always)]
-fn finite_max_abs<S: Simd>(s: S, x: &[f32]) -> f32 {
-    let zero = s.splat(0.0);
+fn size_inline<S: Simd>(s: S, x: &[f32]) -> f32 {
     let (whole, rest) = quarters(x);
-    let mut lanes = [s.wide(zero); 2];
+    let mut lanes = [s.wide(s.splat(0.0))];
     for ins in [whole, [rest; 4]] {
         lanes = map_reduce(
             s,
@@ -152,22 +157,18 @@ fn finite_max_abs<S: Simd>(s: S, x: &[f32]) -> f32 {
             ins,
             lanes,
             #[inline(always)]
-            |[], [a, b, c, d], [max, products]| {
-                let larger = s.max(s.max(s.abs(a), s.abs(b)), s.max(s.abs(c), s.abs(d)));
-                // The maximum may lose a NaN; a product with 0 does not.
-                let ab = s.mul_add(a, zero, s.mul(b, zero));
-                let cd = s.mul_add(c, zero, s.mul(d, zero));
-                ([], [s.max(larger, max), s.add(products, s.add(ab, cd))])
+            |[], [a, b, c, d], [size]| {
+                let size = s.larger_size(s.larger_size(size, a), b);
+                ([], [s.larger_size(s.larger_size(size, c), d)])
             },
         );
     }
-    let [max, products] = lanes;
-    let max = s.fold(
-        max,
+    let [size] = lanes;
+    s.fold(
+        size,
         #[inline(always)]
-        |a, b| s.max(a, b),
-    );
-    max + total(s, products)
+        |a, b| s.larger_size(a, b),
+    )
 }
 
 /// Four quarters of whole rows of lanes, and the rest.

@@ -24,8 +24,9 @@ impl Bce<'_> {
 
 /// Binary cross-entropy of probabilities: `-w (t ln x + (1 - t) ln(1 - x))`, where a logarithm is at least -100; reduced.
 ///
-/// *Writes* the gradient for `x` to `dx` where given: `w (x - t) / (x (1 - x))`, where the denominator is at least 1e-12,
-/// divided by the number of elements for [`Reduction::Mean`]. Value and gradient are finite where the weights are.
+/// *Writes* `grads.dx`, `w (x - t) / (x (1 - x))`, where the denominator is at least 1e-12, and `grads.dtarget`,
+/// `w (ln(1 - x) - ln x)` with the same logarithms, where given, divided by the number of elements for [`Reduction::Mean`]. Value and
+/// gradients are finite where the weights are.
 ///
 /// As [`torch.nn.BCELoss`](https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html). Where there are logits,
 /// [`bce_with_logits`] is faster, more accurate and not clamped. `x` and `target` are read twice: all of them are checked before the
@@ -36,23 +37,18 @@ impl Bce<'_> {
 /// an element of `x` or `target` that is not from 0 to 1; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{Bce, Reduction, bce};
+/// use flatgrad::loss::{Bce, Grads, Reduction, bce};
 ///
 /// let mut dx = [0.0; 3];
-/// let loss = bce(&[0.5, 0.75, 1.0], &[1.0, 0.5, 1.0], Bce::new(), Reduction::Sum, Some(&mut dx))?;
+/// let loss = bce(&[0.5, 0.75, 1.0], &[1.0, 0.5, 1.0], Bce::new(), Reduction::Sum, Grads::dx(&mut dx))?;
 /// assert!((loss - (2.0f32.ln() + (16.0f32 / 3.0).ln() / 2.0)).abs() < 1e-6);
 /// assert!((dx[0] + 2.0).abs() < 1e-6 && (dx[1] - 4.0 / 3.0).abs() < 1e-6 && dx[2] == 0.0);
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
-pub fn bce(
-    x: &[f32],
-    target: &[f32],
-    options: Bce<'_>,
-    reduction: Reduction<'_>,
-    dx: Option<&mut [f32]>,
-) -> Result<f32> {
-    let pass =
-        Pass::new(x, [("target", target)], reduction)?.gradients([("dx", dx)])?.third("weight", options.weight)?;
+pub fn bce(x: &[f32], target: &[f32], options: Bce<'_>, reduction: Reduction<'_>, grads: Grads<'_>) -> Result<f32> {
+    let pass = Pass::new(x, [("target", target)], reduction)?
+        .gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?
+        .third("weight", options.weight)?;
     check_elements("x", x, [0.0, 1.0], "from 0 to 1", false)?;
     check_elements("target", target, [0.0, 1.0], "from 0 to 1", false)?;
     Ok(pass.run(OfProbability))
@@ -61,15 +57,16 @@ pub fn bce(
 #[derive(Clone, Copy)]
 struct OfProbability;
 
-impl Pointwise<3, 1> for OfProbability {
+impl Pointwise<3, 2> for OfProbability {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x, t, w]: [L::F32; 3]) -> (L::F32, [L::F32; 1]) {
+    fn at<L: Lanes>(self, s: L, [x, t, w]: [L::F32; 3]) -> (L::F32, [L::F32; 2]) {
         let (one, least) = (s.splat(1.0), s.splat(-100.0));
         let (yes, no) = (s.max(least, ln(s, x)), s.max(least, ln_1p(s, s.neg(x))));
         let loss = s.mul_add(t, yes, s.mul(s.sub(one, t), no));
         // loss = -t ln x - (1 - t) ln(1 - x): dx = (x - t) / (x (1 - x))
         let slope = s.max(s.splat(1e-12), s.mul(x, s.sub(one, x)));
-        (s.mul(s.neg(w), loss), [s.div(s.mul(w, s.sub(x, t)), slope)])
+        let dx = s.div(s.mul(w, s.sub(x, t)), slope);
+        (s.mul(s.neg(w), loss), [dx, s.mul(w, s.sub(no, yes))])
     }
 }
 

@@ -4,11 +4,11 @@
 //! never stored unless the gradient is asked for, whose buffer then holds them. The sum is kept without its largest
 //! term, which is 1, so that a loss near 0 has all its digits.
 
-use super::Reduction;
-use super::cross_entropy_rows::{Batch, Targets};
+use super::cross_entropy_rows::{Batch, Targets, check_smoothing};
 use super::labels::{Labels, check_gradient, check_weight};
 use super::losses::Losses;
-use crate::error::{Error, Result};
+use super::{Grads, Reduction};
+use crate::error::Result;
 use crate::shape::{check_len, check_rows};
 use crate::{dispatch, simd};
 
@@ -42,14 +42,6 @@ impl<'a> CrossEntropy<'a> {
         let may_be_ignored = usize::try_from(self.ignore_index).is_ok_and(|index| index < self.classes);
         self.weight.is_none() && self.label_smoothing == 0.0 && !may_be_ignored
     }
-
-    fn check_smoothing(self) -> Result<()> {
-        if (0.0..=1.0).contains(&self.label_smoothing) {
-            Ok(())
-        } else {
-            Err(Error::Value { argument: "label_smoothing", expected: "from 0 to 1" })
-        }
-    }
 }
 
 /// Cross-entropy of rows of logits against class indices: `-weight[label] * ln softmax(x)[label]`, reduced.
@@ -72,8 +64,8 @@ impl<'a> CrossEntropy<'a> {
 ///   up to 0.
 ///
 /// # Errors
-/// [`Error::Length`] where a slice does not fit, [`Error::Label`] for a label outside `0..classes` that is not ignored,
-/// [`Error::Value`] for a smoothing outside `0..=1`; nothing is written.
+/// [`Error::Length`](crate::Error::Length) where a slice does not fit, [`Error::Label`](crate::Error::Label) for a label outside
+/// `0..classes` that is not ignored, [`Error::Value`](crate::Error::Value) for a smoothing outside `0..=1`; nothing is written.
 ///
 /// ```
 /// use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy};
@@ -98,7 +90,7 @@ pub fn cross_entropy(
 ) -> Result<f32> {
     check_len("logits", logits, labels.len(), options.classes)?;
     check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
-    options.check_smoothing()?;
+    check_smoothing(options.label_smoothing)?;
     let all = Labels { ignored: None, ..options.labels(labels) };
     // Options that ask for nothing cost nothing: rows that all count alike need only their labels.
     if options.is_plain() && all.are_classes() {
@@ -110,7 +102,7 @@ pub fn cross_entropy(
     labels.check()?;
     let (labels, reduced) = labels.reduce(reduction)?;
     let targets = Targets::labels(labels, options.label_smoothing);
-    Ok(run(logits, &targets, Losses::new(reduced), dlogits))
+    Ok(run(logits, &targets, Losses::new(reduced), dlogits.into()))
 }
 
 /// Cross-entropy of rows of logits against probabilities: `-sum of weight[c] * p[c] * ln softmax(x)[c]`, reduced.
@@ -119,23 +111,23 @@ pub fn cross_entropy(
 /// rows, whatever the weights. Label smoothing makes `(1 - e) * p + e / classes` of `p`. Probabilities are taken as they
 /// are: nothing asks that they be positive or add up to 1.
 ///
-/// *Writes* the gradient for the logits to `dlogits` where given: `sum(q) * softmax(x) - q` for the weighted target `q`,
-/// divided as the loss is. There is none for the probabilities.
+/// *Writes* what is given of `grads`, divided as the loss is: `dx`, for the logits, is `sum(q) * softmax(x) - q` for the weighted
+/// target `q`, and `dtarget`, for the probabilities, `-(1 - e) * weight * ln softmax(x)`, 0 where the weight is.
 ///
 /// As [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html): a `-inf`
 /// logit with a part in the target gives `inf`; a row with NaN or `+inf`, or of `-inf` alone, gives NaN; no rows give 0,
 /// or NaN for the mean. Better than PyTorch where that part is 0: it counts for nothing, and is not NaN.
 ///
 /// # Errors
-/// [`Error`] where `probabilities` are not whole rows or another slice does not fit, [`Error::Value`] for a smoothing
-/// outside `0..=1`; nothing is written.
+/// [`Error`](crate::Error) where `probabilities` are not whole rows or another slice does not fit,
+/// [`Error::Value`](crate::Error::Value) for a smoothing outside `0..=1`; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{CrossEntropy, Reduction, cross_entropy_probabilities};
+/// use flatgrad::loss::{CrossEntropy, Grads, Reduction, cross_entropy_probabilities};
 ///
 /// let (x, p) = ([0.0, 0.0, 0.0, f32::NEG_INFINITY], [0.25, 0.75, 1.0, 0.0]);
 /// let mut dx = [7.0; 4];
-/// let loss = cross_entropy_probabilities(&x, &p, CrossEntropy::new(2), Reduction::Sum, Some(&mut dx))?;
+/// let loss = cross_entropy_probabilities(&x, &p, CrossEntropy::new(2), Reduction::Sum, Grads::dx(&mut dx))?;
 /// assert_eq!((loss, dx), (core::f32::consts::LN_2, [0.25, -0.25, 0.0, 0.0]));
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
@@ -144,21 +136,22 @@ pub fn cross_entropy_probabilities(
     probabilities: &[f32],
     options: CrossEntropy<'_>,
     reduction: Reduction<'_>,
-    dlogits: Option<&mut [f32]>,
+    grads: Grads<'_>,
 ) -> Result<f32> {
     let CrossEntropy { classes, weight, label_smoothing, .. } = options;
     let rows = check_rows("probabilities", probabilities, classes)?;
     check_len("logits", logits, rows, classes)?;
-    check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
-    options.check_smoothing()?;
+    check_gradient("dx", grads.dx.as_deref(), logits.len())?;
+    check_gradient("dtarget", grads.dtarget.as_deref(), logits.len())?;
+    check_smoothing(options.label_smoothing)?;
     check_weight(weight, classes)?;
     let losses = Losses::new(reduction.take_apart(rows)?);
     let targets = Targets::probabilities(probabilities, rows, classes, weight, label_smoothing);
-    Ok(run(logits, &targets, losses, dlogits))
+    Ok(run(logits, &targets, losses, grads))
 }
 
 /// The loss of rows that are more than their labels.
-fn run(logits: &[f32], targets: &Targets<'_>, losses: Losses<'_>, dlogits: Option<&mut [f32]>) -> f32 {
-    let batch = &mut Batch::of_targets(logits, targets, losses, dlogits);
+fn run(logits: &[f32], targets: &Targets<'_>, losses: Losses<'_>, grads: Grads<'_>) -> f32 {
+    let batch = &mut Batch::of_targets(logits, targets, losses, grads);
     dispatch!(simd::level(), s => batch.run(s))
 }

@@ -4,8 +4,11 @@
 //! over the classes, by `q`, has the loss `sum(q) * ln(sum of e^(x - max)) - sum(q * (x - max))`, all of whose terms
 //! have one sign: nothing cancels. The second sum is one of halves, as `x - max` may overflow.
 
+use super::Grads;
 use super::labels::{Labels, weighted};
+use super::logistic::times;
 use super::losses::Losses;
+use crate::error::{Error, Result};
 use crate::kernel::{Exponent, GROUP, PerRow, Rows, Sums, Then, each_row, group_rows, map, map_reduce, total};
 use crate::simd::Simd;
 
@@ -19,6 +22,7 @@ pub(crate) struct Batch<'a> {
     targets: Option<&'a Targets<'a>>,
     losses: Losses<'a>,
     dlogits: Option<&'a mut [f32]>,
+    dprobabilities: Option<&'a mut [f32]>,
 }
 
 /// What the rows should be.
@@ -83,9 +87,18 @@ impl<'a> Targets<'a> {
     }
 }
 
+/// The smoothing must be a share.
+pub(super) fn check_smoothing(smoothing: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&smoothing) {
+        Ok(())
+    } else {
+        Err(Error::Value { argument: "label_smoothing", expected: "from 0 to 1" })
+    }
+}
+
 /// `q = weight * (scale * probability + offset)`, the target of each class; no weights are ones, no probabilities zeros.
 #[derive(Clone, Copy)]
-struct Spread<'a> {
+pub(super) struct Spread<'a> {
     probabilities: Option<&'a [f32]>,
     weight: Option<&'a [f32]>,
     scale: f32,
@@ -95,6 +108,11 @@ struct Spread<'a> {
 }
 
 impl<'a> Spread<'a> {
+    /// `offset * weight` for each class.
+    pub(super) const fn even(weight: Option<&'a [f32]>, offset: f32) -> Self {
+        Self { probabilities: None, weight, scale: 0.0, offset, class: (usize::MAX, 0.0) }
+    }
+
     /// Probabilities and weights; anything for those that there are not.
     #[inline(always)]
     fn slices(self, anything: &'a [f32]) -> [&'a [f32]; 2] {
@@ -121,7 +139,7 @@ impl<'a> Batch<'a> {
         losses: Losses<'a>,
         dlogits: Option<&'a mut [f32]>,
     ) -> Self {
-        Self { logits, labels, classes, targets: None, losses, dlogits }
+        Self { logits, labels, classes, targets: None, losses, dlogits, dprobabilities: None }
     }
 
     /// Rows that should be `targets`.
@@ -129,10 +147,11 @@ impl<'a> Batch<'a> {
         logits: &'a [f32],
         targets: &'a Targets<'a>,
         losses: Losses<'a>,
-        dlogits: Option<&'a mut [f32]>,
+        grads: Grads<'a>,
     ) -> Self {
         let Labels { rows, classes, .. } = targets.labels;
-        Self { logits, labels: rows, classes, targets: Some(targets), losses, dlogits }
+        let Grads { dx: dlogits, dtarget: dprobabilities } = grads;
+        Self { logits, labels: rows, classes, targets: Some(targets), losses, dlogits, dprobabilities }
     }
 
     /// The loss, reduced. *Writes* the gradient where that is asked for.
@@ -172,17 +191,39 @@ impl<'a> Batch<'a> {
             each_row(s, Exponent::PLAIN, part, (rows, classes), then, Some(&mut sums));
             // The logarithms become the losses.
             let mut ln = sums.ln(s);
+            let mut size = 0.0;
+            let so_far = self.losses.size_so_far();
             if let Some(targets) = targets.filter(|targets| targets.is_spread()) {
-                spread_rows(s, targets, (x, dx.as_deref_mut()), first, &sums.max, &mut ln, factor);
+                let mut dp = self.dprobabilities.as_deref_mut().and_then(|dp| dp.get_mut(start..));
+                let (grads, so_far) = ([dx.as_deref_mut(), dp.as_deref_mut()], so_far.unwrap_or_default());
+                size = spread_rows(s, targets, (x, grads), first, &sums, &mut ln, [factor, so_far]);
+                if let Some(dp) = dp {
+                    self.losses.watch(dp.get(..rows * classes).unwrap_or_default());
+                }
             } else {
+                let (mut below, mut of_labels, mut bound) = ([0.0; GROUP], [0.0; GROUP], 0.0);
                 let labels = labels.get(first..).unwrap_or_default().iter().take(rows);
-                let known = ln.iter_mut().zip(&sums.max).zip(&shares);
-                for (i, (&label, ((ln, max), share))) in labels.zip(known).enumerate() {
-                    // Of an ignored row, some element loses its share, which is 0.
-                    let at = (i * classes).saturating_add(usize::try_from(label).unwrap_or_default());
-                    *ln -= x.get(at).copied().unwrap_or_default() - *max;
+                let known = ln.iter_mut().zip(&sums.max).zip(&shares).zip(below.iter_mut().zip(&mut of_labels));
+                for (i, (&label, (((ln, max), share), (below, of_label)))) in labels.zip(known).enumerate() {
+                    // Of an ignored row, the first element or another loses its share, which is 0.
+                    let class = usize::try_from(label).ok().filter(|class| *class < classes);
+                    let at = (i * classes).saturating_add(class.unwrap_or_default());
+                    *below = x.get(at).copied().unwrap_or_default() - *max;
+                    *ln -= *below;
                     if let Some(dx) = dx.as_deref_mut().and_then(|dx| dx.get_mut(at)) {
                         *dx -= *share;
+                        if so_far.is_some() {
+                            *of_label = *dx;
+                            // But for rounding, the others of a row add up to this; far fewer rows can be the largest than
+                            // are looked at closely by it.
+                            bound = larger_size(bound, dx.abs() + share.abs() * 1e-5);
+                        }
+                    }
+                }
+                if let Some(so_far) = so_far {
+                    let is_within = bound <= so_far;
+                    if !is_within {
+                        size = size_of_rows(s, [&sums.rest, &below, &shares, &of_labels], rows, so_far);
                     }
                 }
                 if let Some(targets) = targets {
@@ -191,54 +232,113 @@ impl<'a> Batch<'a> {
             }
             self.losses.add(ln.get(..rows).unwrap_or_default());
             if let Some(dx) = dx {
-                self.losses.watch(dx.get(..rows * classes).unwrap_or_default());
+                self.losses.watch_size(size, dx.get(..rows * classes).unwrap_or_default());
             }
         }
     }
 }
 
-/// Makes losses of the logarithms `ln` of up to 16 rows from `first` on, and of the softmax in `dx` the gradient.
+/// `a`, which has no sign, or `|b|`: NaN is the largest.
+#[inline(always)]
+fn larger_size(a: f32, b: f32) -> f32 {
+    f32::from_bits(a.to_bits().max(b.abs().to_bits()))
+}
+
+/// Beyond what a few roundings add to 1.
+const SLACK: f32 = 1.000_001;
+
+/// How large the gradient of so many rows is, without a look at it; NaN where it must be looked at, as another class than a
+/// label may have the largest of all, or one that is not finite.
+///
+/// Of each row are known the sum of the exponentials without a 1, how far its label is below the maximum, its share, and the
+/// gradient of the label. The exponential of another class is at most 1, and at most what is left of the sum where the
+/// label's is that 1.
+#[inline(always)]
+fn size_of_rows<S: Simd>(s: S, of_rows: [&PerRow; 4], rows: usize, so_far: f32) -> f32 {
+    let (zero, one, tiny) = (s.splat(0.0), s.splat(1.0), s.splat(f32::MIN_POSITIVE));
+    let (so_far, unknown) = (s.splat(so_far), s.splat(f32::NAN));
+    let mut ins: [&[f32]; 4] = [&[]; 4];
+    for (to, from) in ins.iter_mut().zip(of_rows) {
+        *to = from.get(..rows).unwrap_or_default();
+    }
+    let [size] = map_reduce(
+        s,
+        [],
+        ins,
+        [s.wide(zero)],
+        #[inline(always)]
+        |[], [rest, below, share, of_label], [size]| {
+            let most = s.div(s.select(s.eq(below, zero), rest, one), s.add(rest, one));
+            let others = s.add(s.mul(s.mul(most, s.splat(SLACK)), s.abs(share)), tiny);
+            let is_less = s.le(others, s.larger_size(so_far, of_label));
+            ([], [s.larger_size(size, s.select(is_less, of_label, unknown))])
+        },
+    );
+    s.fold(
+        size,
+        #[inline(always)]
+        |a, b| s.larger_size(a, b),
+    )
+}
+
+/// Makes losses of the logarithms `ln` of up to 16 rows from `first` on, and of the softmax in `dx` the gradient, whose size
+/// is the answer.
 ///
 /// Out of line, so that rows with one class each do not wait for the registers of these.
 #[cfg_attr(not(target_os = "none"), inline(never))]
 fn spread_rows<S: Simd>(
     s: S,
     targets: &Targets,
-    (x, mut dx): (&[f32], Option<&mut [f32]>),
+    (x, [mut dx, mut dp]): (&[f32], [Option<&mut [f32]>; 2]),
     first: usize,
-    max: &PerRow,
+    sums: &Sums,
     ln: &mut PerRow,
-    factor: f32,
-) {
+    [factor, so_far]: [f32; 2],
+) -> f32 {
     s.vectorize(
         #[inline(always)]
         move || {
             let columns = targets.labels.classes.max(1);
+            let mut size = 0.0f32;
             for i in 0..GROUP.min(targets.rows - first).min(group_rows(columns)) {
                 let row = i * columns..(i + 1) * columns;
                 let dx = dx.as_deref_mut().and_then(|dx| dx.get_mut(row.clone()));
+                let dp = dp.as_deref_mut().and_then(|dp| dp.get_mut(row.clone()));
                 let x = x.get(row).unwrap_or_default();
-                ln[i] = spread_row(s, x, targets.spread(first + i), [max[i], ln[i]], factor, dx);
+                let of_row;
+                let known = [sums.max[i], sums.rest[i], ln[i]];
+                let spread = targets.spread(first + i);
+                if let (Some(spread), Some(dp)) = (spread, dp) {
+                    probability_gradient(s, x, dp, spread, [sums.max[i], ln[i], factor]);
+                }
+                (ln[i], of_row) = spread_row(s, x, spread, known, [factor, so_far], dx);
+                size = larger_size(size, of_row);
             }
+            size
         },
-    );
+    )
 }
 
-/// The loss of a row whose softmax is in `dx`, where that is given, and becomes the gradient times `factor`.
+/// The loss of a row whose softmax is in `dx`, where that is given, and becomes the gradient times `factor`; and
+/// how large that is, as [`size_of_rows`] has it.
 #[inline(always)]
 fn spread_row<S: Simd>(
     s: S,
     x: &[f32],
     spread: Option<Spread>,
-    [max, ln]: [f32; 2],
-    factor: f32,
+    [max, rest, ln]: [f32; 3],
+    [factor, so_far]: [f32; 2],
     dx: Option<&mut [f32]>,
-) -> f32 {
+) -> (f32, f32) {
     let Some(spread) = spread else {
         // 0, and NaN where softmax is.
-        dx.unwrap_or_default().iter_mut().for_each(|dx| *dx *= 0.0);
-        return 0.0;
+        let dx = dx.unwrap_or_default();
+        for dx in &mut *dx {
+            *dx *= 0.0;
+        }
+        return (0.0, dx.first().map_or(0.0, |dx| dx.abs()));
     };
+    let mut size = 0.0;
     let (label, label_weight) = spread.class;
     let hard = label_weight * spread.scale;
     let [mut all, mut halves] = spread_sums(s, x, spread, max * 0.5);
@@ -250,12 +350,20 @@ fn spread_row<S: Simd>(
         let share = all * factor;
         // The label's once more: all of its `q` is subtracted in one, as it was added.
         let of_label = dx.get(label).map(|dx| dx * share - (spread.offset * label_weight + hard) * factor);
-        spread_gradient(s, x, dx, spread, [share, factor]);
+        size = spread_gradient(s, x, dx, spread, [share, factor]);
         if let (Some(to), Some(dx)) = (dx.get_mut(label), of_label) {
+            // What the loop has seen there is no gradient. Of the others is known what is of them in `size_of_rows`.
+            if size <= to.abs() {
+                let part = if x.get(label) == Some(&max) { rest / (1.0 + rest) } else { 1.0 / (1.0 + rest) };
+                let others = (part * share.abs() + spread.offset * factor.abs()) * SLACK + f32::MIN_POSITIVE;
+                let is_less = spread.weight.is_none() && others <= so_far.max(dx.abs());
+                size = if is_less { 0.0 } else { f32::NAN };
+            }
+            size = larger_size(size, dx);
             *to = dx;
         }
     }
-    all * ln - 2.0 * halves
+    (all * ln - 2.0 * halves, size)
 }
 
 /// The sum of `q`, and that of `q * (x - max) / 2`, where a `q` of 0 counts for nothing.
@@ -278,15 +386,75 @@ fn spread_sums<S: Simd>(s: S, x: &[f32], spread: Spread, half_max: f32) -> [f32;
     [total(s, all), total(s, halves)]
 }
 
-/// loss = sum(q) ln(sum of e^x) - sum(q x): dx = sum(q) softmax(x) - q
+/// loss = sum(weight (scale p + offset) (ln(sum of e^x) - x)): dp = weight scale (ln(sum of e^x) - x)
 #[inline(always)]
-fn spread_gradient<S: Simd>(s: S, x: &[f32], dx: &mut [f32], spread: Spread, [share, factor]: [f32; 2]) {
-    let (share, factor) = (s.splat(share), s.splat(factor));
+fn probability_gradient<S: Simd>(s: S, x: &[f32], dp: &mut [f32], spread: Spread, [max, ln, factor]: [f32; 3]) {
+    let (max, ln, factor) = (s.splat(max), s.splat(ln), s.splat(spread.scale * factor));
+    let spread = Spread { probabilities: None, offset: 1.0, ..spread };
+    let [_, w] = spread.slices(x);
     map(
+        s,
+        [dp],
+        [x, w],
+        #[inline(always)]
+        |_, [x, w]| [times(s, s.mul(spread.of(s, w, w), factor), s.sub(ln, s.sub(x, max)))],
+    );
+}
+
+/// The sum of `q` over some classes, and half that of `q (x - max)`.
+#[inline(never)]
+pub(super) fn spread_total<S: Simd>(s: S, x: &[f32], spread: Spread, half_max: f32) -> [f32; 2] {
+    s.vectorize(
+        #[inline(always)]
+        move || spread_sums(s, x, spread, half_max),
+    )
+}
+
+/// Subtracts `factor q` from some classes' shares. *Writes* `dx`.
+#[inline(never)]
+pub(super) fn subtract_spread<S: Simd>(s: S, dx: &mut [f32], spread: Spread, factor: f32) {
+    s.vectorize(
+        #[inline(always)]
+        move || {
+            let even = s.splat(spread.offset * factor);
+            let Some(weight) = spread.weight else {
+                return map(
+                    s,
+                    [dx],
+                    [],
+                    #[inline(always)]
+                    |[dx], []| [s.sub(dx, even)],
+                );
+            };
+            map(
+                s,
+                [dx],
+                [weight],
+                #[inline(always)]
+                |[dx], [w]| [s.sub(dx, s.mul(w, even))],
+            );
+        },
+    );
+}
+
+/// loss = sum(q) ln(sum of e^x) - sum(q x): dx = sum(q) softmax(x) - q. The largest size of it.
+#[inline(always)]
+fn spread_gradient<S: Simd>(s: S, x: &[f32], dx: &mut [f32], spread: Spread, [share, factor]: [f32; 2]) -> f32 {
+    let (share, factor) = (s.splat(share), s.splat(factor));
+    let [size] = map_reduce(
         s,
         [dx],
         spread.slices(x),
+        [s.wide(s.splat(0.0))],
         #[inline(always)]
-        |[dx], [p, w]| [s.sub(s.mul(dx, share), s.mul(spread.of(s, p, w), factor))],
+        |[dx], [p, w], [size]| {
+            let dx = s.sub(s.mul(dx, share), s.mul(spread.of(s, p, w), factor));
+            ([dx], [s.larger_size(size, dx)])
+        },
     );
+    s.fold(
+        size,
+        #[inline(always)]
+        |a, b| s.larger_size(a, b),
+    )
 }

@@ -1,8 +1,8 @@
 //! Negative log-likelihoods of numbers: Poisson's counts and normal distributions.
 
-use super::Reduction;
 use super::logistic::times;
 use super::pointwise::{Pass, Pointwise, check_elements};
+use super::{Grads, Reduction};
 use crate::error::{Error, Result};
 use crate::math::{exp, ln};
 use crate::simd::Lanes;
@@ -37,8 +37,9 @@ impl Default for PoissonNll {
 
 /// The negative log-likelihood of counts: `e^x - t x`, or `x - t ln(x + eps)` where `x` is the rate itself; reduced.
 ///
-/// With `full`, `t ln t - t + ln(2 pi t) / 2` is added where `t` is above 1. *Writes* the gradient for `x` to `dx` where
-/// given: `e^x - t`, or `1 - t / (x + eps)`, divided by the number of elements for [`Reduction::Mean`].
+/// With `full`, `t ln t - t + ln(2 pi t) / 2` is added where `t` is above 1. *Writes* `grads.dx`, `e^x - t` or
+/// `1 - t / (x + eps)`, and `grads.dtarget`, `-x` or `-ln(x + eps)`, plus `ln t + 1 / (2 t)` where that is added, where given, divided by the
+/// number of elements for [`Reduction::Mean`].
 ///
 /// As [`torch.nn.PoissonNLLLoss`](https://pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html). Where `e^x` overflows, from
 /// 88.8 on, value and gradient are infinite; at infinite `x` the value is the limit, where PyTorch gives NaN. A rate below
@@ -48,10 +49,10 @@ impl Default for PoissonNll {
 /// [`Error::Length`] where a slice is not as long as `x`, [`Error::Value`] where `eps` is negative or NaN; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{PoissonNll, Reduction, poisson_nll};
+/// use flatgrad::loss::{Grads, PoissonNll, Reduction, poisson_nll};
 ///
 /// let mut dx = [0.0; 2];
-/// let loss = poisson_nll(&[0.0, 1.0], &[3.0, 2.0], PoissonNll::new(), Reduction::Sum, Some(&mut dx))?;
+/// let loss = poisson_nll(&[0.0, 1.0], &[3.0, 2.0], PoissonNll::new(), Reduction::Sum, Grads::dx(&mut dx))?;
 /// assert!((loss - (core::f32::consts::E - 1.0)).abs() < 1e-6);
 /// assert!(dx[0] == -2.0 && (dx[1] - 0.718_281_8).abs() < 1e-6);
 /// # Ok::<(), flatgrad::Error>(())
@@ -61,11 +62,12 @@ pub fn poisson_nll(
     target: &[f32],
     options: PoissonNll,
     reduction: Reduction<'_>,
-    dx: Option<&mut [f32]>,
+    grads: Grads<'_>,
 ) -> Result<f32> {
     let PoissonNll { log_input, full, eps } = options;
     check_eps(eps)?;
-    let pass = Pass::new(x, [("target", target)], reduction)?.gradients([("dx", dx)])?;
+    let pass =
+        Pass::new(x, [("target", target)], reduction)?.gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?;
     Ok(if log_input { pass.run(OfLogRate { full }) } else { pass.run(OfRate { full, eps }) })
 }
 
@@ -73,19 +75,22 @@ fn check_eps(eps: f32) -> Result<()> {
     if eps >= 0.0 { Ok(()) } else { Err(Error::Value { argument: "eps", expected: "at least 0" }) }
 }
 
-/// `rate - t ln(rate)`, and Stirling's approximation of `ln t!` where that is wanted; `rate` alone where that is infinite.
+/// `rate - t ln(rate)`, and Stirling's approximation of `ln t!` where that is wanted; `rate` alone where that is infinite. And
+/// the derivative for `t`.
 #[inline(always)]
-fn of_count<L: Lanes>(s: L, full: bool, t: L::F32, rate: L::F32, ln_rate: L::F32) -> L::F32 {
-    let (mut factor, mut term) = (s.neg(ln_rate), rate);
+fn of_count<L: Lanes>(s: L, full: bool, t: L::F32, rate: L::F32, ln_rate: L::F32) -> [L::F32; 2] {
+    let (mut factor, mut term, mut slope) = (s.neg(ln_rate), rate, s.neg(ln_rate));
     if full {
         // t ln t - t + ln(2 pi t) / 2, where t ln t is not yet multiplied: the two logarithms may be near.
         let (ln, is_more) = (ln(s, t), s.lt(s.splat(1.0), t));
         let stirling = s.mul_add(s.splat(0.5), ln, s.splat(HALF_LN_TAU));
-        factor = s.select(is_more, s.sub(s.sub(ln, ln_rate), s.splat(1.0)), factor);
+        let ratio = s.sub(ln, ln_rate);
+        factor = s.select(is_more, s.sub(ratio, s.splat(1.0)), factor);
         term = s.select(is_more, s.add(rate, stirling), term);
+        slope = s.select(is_more, s.add(ratio, s.div(s.splat(0.5), t)), slope);
     }
     let is_infinite = s.eq(rate, s.splat(f32::INFINITY));
-    s.select(is_infinite, rate, s.add(times(s, t, factor), term))
+    [s.select(is_infinite, rate, s.add(times(s, t, factor), term)), slope]
 }
 
 #[derive(Clone, Copy)]
@@ -93,12 +98,13 @@ struct OfLogRate {
     full: bool,
 }
 
-impl Pointwise<2, 1> for OfLogRate {
+impl Pointwise<2, 2> for OfLogRate {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
+    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let e = exp(s, x);
         // loss = e^x - t x: dx = e^x - t
-        (of_count(s, self.full, t, e, x), [s.sub(e, t)])
+        let [loss, dtarget] = of_count(s, self.full, t, e, x);
+        (loss, [s.sub(e, t), dtarget])
     }
 }
 
@@ -108,13 +114,14 @@ struct OfRate {
     eps: f32,
 }
 
-impl Pointwise<2, 1> for OfRate {
+impl Pointwise<2, 2> for OfRate {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
+    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let rate = s.add(x, s.splat(self.eps));
         // loss = x - t ln rate: dx = 1 - t / rate
         let divisor = s.select(s.eq(rate, s.splat(0.0)), s.splat(f32::MIN_POSITIVE), rate);
-        (of_count(s, self.full, t, x, ln(s, rate)), [s.sub(s.splat(1.0), s.div(t, divisor))])
+        let [loss, dtarget] = of_count(s, self.full, t, x, ln(s, rate));
+        (loss, [s.sub(s.splat(1.0), s.div(t, divisor)), dtarget])
     }
 }
 

@@ -14,11 +14,12 @@
 //! - an exponential is taken twice of each logit.
 
 use super::Reduction;
-use super::labels::{Labels, check_gradient};
+use super::cross_entropy_rows::{Spread, check_smoothing, spread_total, subtract_spread};
+use super::labels::{Labels, check_gradient, weighted};
 use super::losses::Losses;
 use crate::error::Result;
-use crate::kernel::{GROUP, Matmul, Operand, PartSums, Product, Start, column_sums, exp_shares, multiply};
-use crate::shape::{check_at_least, check_len, rows_mut};
+use crate::kernel::{GROUP, Matmul, Operand, PartSums, Product, Start, Sum, column_sums, exp_shares, multiply};
+use crate::shape::{check_at_least, check_len, rows, rows_mut};
 use crate::simd::{Rows, Simd};
 use crate::{dispatch, simd};
 
@@ -36,23 +37,26 @@ pub struct LinearCrossEntropy<'a> {
     pub class_weight: Option<&'a [f32]>,
     /// The label of rows that do not count, -100 by default. It may be a class.
     pub ignore_index: i32,
+    /// How much of a row's target is spread evenly over all classes, from 0, the default, to 1.
+    pub label_smoothing: f32,
 }
 
 impl<'a> LinearCrossEntropy<'a> {
     /// PyTorch's defaults for rows of `inputs` and so many classes.
     #[must_use]
     pub const fn new(inputs: usize, classes: usize) -> Self {
-        Self { inputs, classes, class_weight: None, ignore_index: -100 }
+        Self { inputs, classes, class_weight: None, ignore_index: -100, label_smoothing: 0.0 }
     }
 
     /// Floats of scratch that [`linear_cross_entropy`] needs for so many rows.
     #[must_use]
     pub const fn scratch_len(self, rows: usize) -> usize {
-        let Self { inputs, classes, .. } = self;
+        let Self { inputs, classes, label_smoothing, .. } = self;
+        let of_row = if label_smoothing == 0.0 { 3 } else { 5 };
         let width = if classes < CHUNK { classes } else { CHUNK };
         let of_whole = products_scratch_len(rows, inputs, width);
         let of_last = products_scratch_len(rows, inputs, classes % CHUNK);
-        rows.saturating_mul(3).saturating_add(rows.saturating_mul(width)).saturating_add(max(of_whole, of_last))
+        rows.saturating_mul(of_row).saturating_add(rows.saturating_mul(width)).saturating_add(max(of_whole, of_last))
     }
 
     fn labels(self, labels: &'a [i32]) -> Labels<'a> {
@@ -88,19 +92,19 @@ impl LinearCrossEntropyGrads<'_> {
 /// `x[rows][inputs]` has a row for each label, `weight[classes][inputs]` and, where given, `bias[classes]` are the layer's.
 /// Loss and gradients are, but for rounding, those of [`dense::forward`](crate::dense::forward),
 /// [`cross_entropy`](super::cross_entropy) and [`dense::backward`](crate::dense::backward), with all that is said there of
-/// weights, ignored rows, NaN and infinities: an impossible class has a bias of `-inf`. Row i's loss and `dx` are those of
+/// weights, smoothing, ignored rows, NaN and infinities: an impossible class has a bias of `-inf`. Row i's loss and `dx` are those of
 /// row i alone.
 ///
 /// *Writes* the gradients that are given. *Scratch*: [`LinearCrossEntropy::scratch_len`], a hundredth or so of the logits
 /// where classes are many. With `dweight` and no more rows than inputs this takes about the time of the three functions;
 /// otherwise most logits are computed twice, unless there is a single chunk of up to 192 classes.
 ///
-/// As PyTorch 2.15's `torch.nn.LinearCrossEntropyLoss`, whose bias is off by default, without its label smoothing; and
+/// As PyTorch 2.15's `torch.nn.LinearCrossEntropyLoss`, whose bias is off by default; and
 /// [`torch.nn.CrossEntropyLoss`](https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html).
 ///
 /// # Errors
 /// [`Error::Length`](crate::Error::Length) where a slice does not fit, [`Error::Label`](crate::Error::Label) for a label outside
-/// `0..classes` that is not ignored; nothing is written.
+/// `0..classes` that is not ignored, [`Error::Value`](crate::Error::Value) for a smoothing outside `0..=1`; nothing is written.
 ///
 /// ```
 /// use flatgrad::loss::{LinearCrossEntropy, LinearCrossEntropyGrads, Reduction, linear_cross_entropy};
@@ -125,17 +129,18 @@ pub fn linear_cross_entropy(
     grads: LinearCrossEntropyGrads<'_>,
     scratch: &mut [f32],
 ) -> Result<f32> {
-    let LinearCrossEntropy { inputs, classes, class_weight, .. } = options;
+    let LinearCrossEntropy { inputs, classes, class_weight, label_smoothing, .. } = options;
     check_len("x", x, labels.len(), inputs)?;
     check_len("weight", weight, classes, inputs)?;
     check_gradient("bias", bias, classes)?;
     check_gradient("class_weight", class_weight, classes)?;
     grads.check(labels.len(), options)?;
+    check_smoothing(label_smoothing)?;
     check_at_least("scratch", scratch, options.scratch_len(labels.len()))?;
     let labels = options.labels(labels);
     labels.check()?;
     let (labels, reduced) = labels.reduce(reduction)?;
-    let head = &Head { x, weight, bias, labels, inputs };
+    let head = &Head { x, weight, bias, labels, inputs, smoothing: label_smoothing };
     let mut losses = Losses::new(reduced);
     let of_rows = &mut losses;
     dispatch!(simd::level(), s => both_passes(s, head, of_rows, grads, scratch));
@@ -162,6 +167,7 @@ struct Head<'a> {
     bias: Option<&'a [f32]>,
     labels: Labels<'a>,
     inputs: usize,
+    smoothing: f32,
 }
 
 /// Some classes.
@@ -186,6 +192,12 @@ impl Chunk {
 }
 
 impl Head<'_> {
+    /// What smoothing spreads over some classes.
+    fn spread(&self, chunk: Chunk) -> Spread<'_> {
+        let offset = self.smoothing / self.labels.classes.max(1) as f32;
+        Spread::even(self.labels.weight.map(|weight| chunk.of(weight, 1)), offset)
+    }
+
     fn chunks(&self) -> impl Iterator<Item = Chunk> + use<> {
         let classes = self.labels.classes;
         (0..classes).step_by(CHUNK).map(move |start| Chunk { start, width: CHUNK.min(classes - start) })
@@ -231,22 +243,27 @@ fn both_passes<S: Simd>(
     scratch: &mut [f32],
 ) {
     let rows = head.labels.rows.len();
-    let mut state: [&mut [f32]; 3] = Default::default();
+    let is_smooth = head.smoothing != 0.0;
+    let mut state: [&mut [f32]; 5] = Default::default();
     let mut scratch = scratch;
-    for part in &mut state {
+    for part in state.iter_mut().take(if is_smooth { 5 } else { 3 }) {
         (*part, scratch) = scratch.split_at_mut_checked(rows).unwrap_or_default();
     }
-    let [max, rest, at_label] = state;
+    let [max, rest, at_label, halves, shift] = state;
     let width = rows.saturating_mul(head.labels.classes.min(CHUNK));
     let (logits, scratch) = scratch.split_at_mut_checked(width).unwrap_or_default();
 
     let mut sums = PartSums::new(max, rest);
     at_label.fill(0.0);
+    let mut smooth = Smooth::new(halves, shift);
     let is_one_chunk = head.labels.classes <= CHUNK;
     for chunk in head.chunks() {
         let logits = logits.get_mut(..rows.saturating_mul(chunk.width)).unwrap_or_default();
         head.logits(s, chunk, 0, logits, scratch);
         sums.add(s, logits, chunk.width);
+        if is_smooth {
+            smooth.add(s, logits, head.spread(chunk), sums.max);
+        }
         for (row, logit) in head.at_labels(chunk, logits) {
             if let Some(to) = at_label.get_mut(row) {
                 *to = *logit;
@@ -257,9 +274,46 @@ fn both_passes<S: Simd>(
             copy(logits, chunk.of_mut(dweight, head.inputs));
         }
     }
-    all_losses(s, head.labels, losses, &mut sums, at_label);
+    all_losses(s, head, losses, &mut sums, &smooth, at_label);
     if grads.dx.is_some() || grads.dweight.is_some() || grads.dbias.is_some() {
         gradients(s, head, &sums, at_label, losses, grads, (logits, scratch));
+    }
+}
+
+/// For each row, half the sum of `q (x - max)` over the classes so far, where `q` is what smoothing gives each.
+struct Smooth<'a> {
+    halves: &'a mut [f32],
+    /// The maximum that they are relative to; 0 where that is infinite.
+    shift: &'a mut [f32],
+    /// The sum of `q` over the classes so far.
+    all: Sum,
+}
+
+impl<'a> Smooth<'a> {
+    fn new(halves: &'a mut [f32], shift: &'a mut [f32]) -> Self {
+        halves.fill(0.0);
+        shift.fill(0.0);
+        Self { halves, shift, all: Sum::default() }
+    }
+
+    /// The classes of a chunk, after which the maxima are `max`. As those only rise, all terms have one sign.
+    #[inline(never)]
+    fn add<S: Simd>(&mut self, s: S, logits: &[f32], spread: Spread, max: &[f32]) {
+        let (before, width) = (self.all.value(), logits.len() / max.len().max(1));
+        let mut of_chunk = 0.0;
+        let rows = rows(logits, width).zip(max).zip(self.halves.iter_mut().zip(self.shift.iter_mut()));
+        for ((x, &max), (halves, shift)) in rows {
+            let new = if max.is_infinite() { 0.0 } else { max };
+            let [all, part] = spread_total(s, x, spread, new * 0.5);
+            *halves += weighted(before, *shift * 0.5 - new * 0.5) + part;
+            (*shift, of_chunk) = (new, all);
+        }
+        self.all.add(of_chunk);
+    }
+
+    /// The sum of `q` over all classes, and half the sum of `q (x - max)` of a row.
+    fn row(&self, row: usize) -> (f32, f32) {
+        (self.all.value(), self.halves.get(row).copied().unwrap_or_default())
     }
 }
 
@@ -273,21 +327,41 @@ fn copy(from: &[f32], to: &mut [f32]) {
 /// The losses of the rows. What is left in place of the logits of the labels and of the sums are each row's share of the
 /// gradient, and that share by the sum.
 #[inline(always)]
-fn all_losses<S: Simd>(s: S, labels: Labels, losses: &mut Losses, sums: &mut PartSums, at_label: &mut [f32]) {
-    let factor = losses.factor();
+fn all_losses<S: Simd>(
+    s: S,
+    head: &Head,
+    losses: &mut Losses,
+    sums: &mut PartSums,
+    smooth: &Smooth,
+    at_label: &mut [f32],
+) {
+    let (labels, factor) = (head.labels, losses.factor());
     for (group, at_label) in at_label.chunks_mut(GROUP).enumerate() {
         let first = group * GROUP;
         let (labels, of_group) = (labels.part(first, at_label.len()), sums.group(first));
         let (mut ln, shares) = (of_group.ln(s), labels.shares(factor));
         let rest = sums.rest.get_mut(first..).unwrap_or_default();
         let known = ln.iter_mut().zip(&of_group.max).zip(shares.iter().zip(&of_group.rest));
-        for ((at_label, to_rest), ((ln, max), (share, rest))) in at_label.iter_mut().zip(rest).zip(known) {
-            // loss = ln(sum) - (x[label] - max)
-            *ln -= *at_label - *max;
-            *at_label = *share;
-            *to_rest = *share / (1.0 + *rest);
+        for (i, ((at_label, to_rest), ((ln, max), (share, rest)))) in
+            at_label.iter_mut().zip(rest).zip(known).enumerate()
+        {
+            if head.smoothing == 0.0 {
+                // loss = ln(sum) - (x[label] - max)
+                *ln -= *at_label - *max;
+                *at_label = *share;
+                *to_rest = *share / (1.0 + *rest);
+            } else {
+                // loss = sum(q) ln(sum) - sum(q (x - max)); the label's extra part of q is what its gradient is less by.
+                let class = labels.rows.get(i).and_then(|&label| labels.class(label));
+                let hard = class.map_or(0.0, |class| labels.weight(class) * (1.0 - head.smoothing));
+                let (all, halves) = smooth.row(first + i);
+                let halves = halves + weighted(hard, *at_label * 0.5 - *max * 0.5);
+                *ln = class.map_or(0.0, |_| (hard + all) * *ln - 2.0 * halves);
+                *to_rest = class.map_or(0.0, |_| (hard + all) * factor) / (1.0 + *rest);
+                *at_label = hard * factor;
+            }
         }
-        if !labels.is_plain() {
+        if head.smoothing == 0.0 && !labels.is_plain() {
             labels.weigh(&mut ln);
         }
         losses.add(ln.get(..at_label.len()).unwrap_or_default());
@@ -324,6 +398,14 @@ fn gradients<S: Simd>(
         }
         // loss = ln(sum of e^x) - x[label]: dlogits = e^(x - max) / sum - onehot, times the share
         exp_shares(s, logits, width, sums.max, sums.rest);
+        if head.smoothing != 0.0 {
+            let factor = losses.factor();
+            for (dlogits, &label) in rows_mut(logits, width).zip(head.labels.rows) {
+                if head.labels.class(label).is_some() {
+                    subtract_spread(s, dlogits, head.spread(chunk), factor);
+                }
+            }
+        }
         for (row, dlogit) in head.at_labels(chunk, logits) {
             *dlogit -= shares.get(row).copied().unwrap_or_default();
         }

@@ -2,7 +2,7 @@
 
 use super::Reduced;
 use crate::health::Health;
-use crate::kernel::{Extent, Sum};
+use crate::kernel::{BLOCK, Extent, Sum};
 use crate::simd;
 use core::slice::IterMut;
 
@@ -18,8 +18,10 @@ pub(crate) struct Losses<'a> {
 /// What is seen of losses and gradients while they are in cache.
 struct Watch<'a> {
     health: &'a mut Health,
-    losses: Extent,
+    bad_losses: usize,
     gradients: Extent,
+    /// Up to where gradients of rows were looked at.
+    seen: usize,
 }
 
 impl<'a> Losses<'a> {
@@ -27,7 +29,7 @@ impl<'a> Losses<'a> {
     #[inline]
     pub(super) fn new(reduced: Reduced<'a>) -> Self {
         let Reduced { divisor, each, health, .. } = reduced;
-        let watch = health.map(|health| Watch { health, losses: Extent::default(), gradients: Extent::default() });
+        let watch = health.map(|health| Watch { health, bad_losses: 0, gradients: Extent::default(), seen: 0 });
         Self { total: Sum::default(), divisor, each: each.unwrap_or_default().iter_mut(), watch }
     }
 
@@ -55,7 +57,11 @@ impl<'a> Losses<'a> {
             *to = loss;
         }
         if let Some(watch) = &mut self.watch {
-            watch.losses.add(simd::level(), losses);
+            // The sum of finite losses may overflow, but not that of others become finite.
+            if !total.value().is_finite() {
+                let bad = losses.iter().filter(|loss| !loss.is_finite()).count();
+                watch.bad_losses = watch.bad_losses.saturating_add(bad);
+            }
         }
     }
 
@@ -67,11 +73,41 @@ impl<'a> Losses<'a> {
         }
     }
 
+    /// The gradients of rows, of which all up to `end` were written: many short rows are looked at together, as a look at
+    /// each costs as much as one of them.
+    pub(super) fn watch_rows<const N: usize>(&mut self, gradients: [&[f32]; N], end: usize, is_last: bool) {
+        let Some(watch) = &mut self.watch else { return };
+        if is_last || end.saturating_sub(watch.seen) >= BLOCK {
+            for gradient in gradients {
+                watch.gradients.add(simd::level(), gradient.get(watch.seen..end).unwrap_or_default());
+            }
+            watch.seen = end;
+        }
+    }
+
+    /// How large the gradient is so far, if someone asks.
+    #[inline(always)]
+    pub(super) fn size_so_far(&self) -> Option<f32> {
+        self.watch.as_ref().map(|watch| watch.gradients.max_abs)
+    }
+
+    /// A gradient that was just written, if its largest size is known; where that is infinite or NaN it is looked at.
+    #[inline(always)]
+    pub(super) fn watch_size(&mut self, size: f32, gradient: &[f32]) {
+        if let Some(watch) = &mut self.watch {
+            if size < f32::INFINITY {
+                watch.gradients.max_abs = watch.gradients.max_abs.max(size);
+            } else {
+                watch.gradients.add(simd::level(), gradient);
+            }
+        }
+    }
+
     /// The sum, divided: NaN of nothing, and of weights that add up to 0. *Writes* the health.
     #[inline]
     pub(super) fn reduce(&mut self) -> f32 {
         if let Some(watch) = &mut self.watch {
-            *watch.health = watch.losses.health(watch.gradients);
+            *watch.health = Extent { non_finite: watch.bad_losses, max_abs: 0.0 }.health(watch.gradients);
         }
         if self.divisor == 0.0 { f32::NAN } else { self.total.value() / self.divisor }
     }

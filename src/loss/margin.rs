@@ -30,12 +30,14 @@ pub struct MarginRankingGrads<'a> {
     pub dx1: Option<&'a mut [f32]>,
     /// For `x2`: `-dx1`.
     pub dx2: Option<&'a mut [f32]>,
+    /// For `target`.
+    pub dtarget: Option<&'a mut [f32]>,
 }
 
 /// Asks `x1` to be above `x2` where `target` is 1, below where it is -1: `max(0, margin - target (x1 - x2))`, reduced.
 ///
-/// *Writes* the gradients that are given, divided by the number of elements for [`Reduction::Mean`]: `dx1 = -target` and
-/// `dx2 = target` where the loss is above 0, else 0 (where it is NaN too).
+/// *Writes* the gradients that are given, divided by the number of elements for [`Reduction::Mean`]: `dx1 = -target`,
+/// `dx2 = target` and `dtarget = x2 - x1` where the loss is above 0, else 0 (where it is NaN too).
 ///
 /// As [`torch.nn.MarginRankingLoss`](https://pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html); other targets are
 /// factors. A difference above `f32::MAX` is infinite, whatever the factor; that of equal infinities is NaN.
@@ -61,8 +63,11 @@ pub fn margin_ranking(
     reduction: Reduction<'_>,
     grads: MarginRankingGrads<'_>,
 ) -> Result<f32> {
-    let pass = Pass::new(x1, [("x2", x2), ("target", target)], reduction)?
-        .gradients([("dx1", grads.dx1), ("dx2", grads.dx2)])?;
+    let pass = Pass::new(x1, [("x2", x2), ("target", target)], reduction)?.gradients([
+        ("dx1", grads.dx1),
+        ("dx2", grads.dx2),
+        ("dtarget", grads.dtarget),
+    ])?;
     Ok(pass.run(Ranking { margin: options.margin }))
 }
 
@@ -71,14 +76,15 @@ struct Ranking {
     margin: f32,
 }
 
-impl Pointwise<3, 2> for Ranking {
+impl Pointwise<3, 3> for Ranking {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x1, x2, y]: [L::F32; 3]) -> (L::F32, [L::F32; 2]) {
+    fn at<L: Lanes>(self, s: L, [x1, x2, y]: [L::F32; 3]) -> (L::F32, [L::F32; 3]) {
         let zero = s.splat(0.0);
         let short = s.sub(s.splat(self.margin), times(s, y, s.sub(x1, x2)));
         // loss = max(0, margin - y (x1 - x2)): dx2 = y where it is above 0
-        let dx2 = s.select(s.lt(zero, short), y, zero);
-        (s.max(zero, short), [s.neg(dx2), dx2])
+        let is_above = s.lt(zero, short);
+        let dx2 = s.select(is_above, y, zero);
+        (s.max(zero, short), [s.neg(dx2), dx2, s.select(is_above, s.sub(x2, x1), zero)])
     }
 }
 

@@ -94,6 +94,13 @@ impl<'a> Grads<'a> {
     }
 }
 
+impl<'a> From<Option<&'a mut [f32]>> for Grads<'a> {
+    /// The gradient for `x`, if that is wanted.
+    fn from(dx: Option<&'a mut [f32]>) -> Self {
+        Self { dx, dtarget: None }
+    }
+}
+
 /// A reduction taken apart and checked.
 struct Reduced<'a> {
     /// What the sum and its gradient are divided by.
@@ -111,10 +118,10 @@ impl<'a> Reduction<'a> {
     ///
     /// ```
     /// use flatgrad::Health;
-    /// use flatgrad::loss::{Reduction, mse};
+    /// use flatgrad::loss::{Grads, Reduction, mse};
     ///
     /// let (mut health, mut dx) = (Health::default(), [0.0; 3]);
-    /// mse(&[1.0, f32::NAN, -4.0], &[0.0; 3], Reduction::Sum.watch(&mut health), Some(&mut dx))?;
+    /// mse(&[1.0, f32::NAN, -4.0], &[0.0; 3], Reduction::Sum.watch(&mut health), Grads::dx(&mut dx))?;
     /// assert_eq!((health.bad_values, health.bad_gradients, health.max_gradient), (1, 1, 8.0));
     /// # Ok::<(), flatgrad::Error>(())
     /// ```

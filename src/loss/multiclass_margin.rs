@@ -165,6 +165,7 @@ fn hinge_rows(scores: &[f32], hinge: Hinge, mut losses: Losses, mut dscores: Opt
     let Hinge { targets, width, divisor, .. } = hinge;
     let level = simd::level();
     let (columns, mut unseen) = (targets.classes.max(1), [0.0; BLOCK]);
+    let count = scores.len() / columns;
     for (row, (x, labels)) in rows(scores, columns).zip(rows(targets.rows, width)).enumerate() {
         let labels = listed(labels);
         let mut dx = dscores.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
@@ -177,8 +178,8 @@ fn hinge_rows(scores: &[f32], hinge: Hinge, mut losses: Losses, mut dscores: Opt
             for dx in &mut *dx {
                 *dx = if *dx == LABEL { 0.0 } else { *dx * factor };
             }
-            losses.watch(dx);
         }
+        losses.watch_rows([dscores.as_deref().unwrap_or_default()], (row + 1) * columns, row + 1 == count);
     }
     losses.reduce()
 }

@@ -2,14 +2,14 @@
 //!
 //! An element's loss is that of [`bce_with_logits`](super::bce_with_logits); here they are summed row by row.
 
-use super::Reduction;
 use super::binary::OfLogit;
-use super::labels::{check_gradient, check_weight};
+use super::labels::{check_gradient, check_weight, weighted};
 use super::losses::Losses;
 use super::pointwise::Pointwise;
+use super::{Grads, Reduction};
 use crate::error::Result;
 use crate::kernel::{map_reduce, total};
-use crate::shape::{check_len, check_rows, rows};
+use crate::shape::{check_len, check_rows, rows, rows_mut};
 use crate::simd::{Level, Simd};
 use crate::{dispatch, simd};
 
@@ -34,8 +34,9 @@ impl MultilabelSoftMargin<'_> {
 /// `-1 / classes * sum of weight[c] * (y[c] * ln sigmoid(x[c]) + (1 - y[c]) * ln sigmoid(-x[c]))`, reduced over the rows.
 ///
 /// `logits` and `targets` hold rows of [`classes`](MultilabelSoftMargin::classes); a target is 1 for yes, 0 for no, or
-/// anything else. The mean is divided by the number of rows, whatever the weights. *Writes* the gradient for the logits
-/// to `dlogits` where given: `weight[c] / classes * (sigmoid(x[c]) - y[c])`, divided as the loss is.
+/// anything else. The mean is divided by the number of rows, whatever the weights. *Writes* what is given of `grads`,
+/// divided as the loss is: `dx`, for the logits, is `weight[c] / classes * (sigmoid(x[c]) - y[c])`, and `dtarget`
+/// `-weight[c] / classes * x[c]`.
 ///
 /// As [`torch.nn.MultiLabelSoftMarginLoss`](https://pytorch.org/docs/stable/generated/torch.nn.MultiLabelSoftMarginLoss.html):
 /// an infinite logit on the wrong side gives `inf`, NaN gives NaN, no rows give 0, or NaN for the mean. Better than PyTorch
@@ -45,10 +46,10 @@ impl MultilabelSoftMargin<'_> {
 /// [`Error`](crate::Error) where `logits` are not whole rows or another slice does not fit; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{MultilabelSoftMargin, Reduction, multilabel_soft_margin};
+/// use flatgrad::loss::{Grads, MultilabelSoftMargin, Reduction, multilabel_soft_margin};
 ///
 /// let (x, y, mut dx) = ([0.0, 0.0, f32::INFINITY, -1.0], [1.0, 0.0, 1.0, 0.0], [7.0; 4]);
-/// let loss = multilabel_soft_margin(&x, &y, MultilabelSoftMargin::new(4), Reduction::Mean, Some(&mut dx))?;
+/// let loss = multilabel_soft_margin(&x, &y, MultilabelSoftMargin::new(4), Reduction::Mean, Grads::dx(&mut dx))?;
 /// assert!((loss - (2.0 * 0.693_147 + 0.313_262) / 4.0).abs() < 1e-6);
 /// assert_eq!(dx[..3], [-0.125, 0.125, 0.0]);
 /// # Ok::<(), flatgrad::Error>(())
@@ -58,35 +59,43 @@ pub fn multilabel_soft_margin(
     targets: &[f32],
     options: MultilabelSoftMargin<'_>,
     reduction: Reduction<'_>,
-    dlogits: Option<&mut [f32]>,
+    grads: Grads<'_>,
 ) -> Result<f32> {
     let rows = check_rows("logits", logits, options.classes)?;
     check_len("targets", targets, rows, options.classes)?;
-    check_gradient("dlogits", dlogits.as_deref(), logits.len())?;
+    check_gradient("dx", grads.dx.as_deref(), logits.len())?;
+    check_gradient("dtarget", grads.dtarget.as_deref(), logits.len())?;
     check_weight(options.weight, options.classes)?;
     let reduced = reduction.take_apart(rows)?;
     let factor = 1.0 / options.classes.max(1) as f32 / reduced.divisor;
-    Ok(logistic_rows(logits, targets, options, factor, Losses::new(reduced), dlogits))
+    Ok(logistic_rows(logits, targets, options, factor, Losses::new(reduced), grads))
 }
 
-/// The rows' losses, reduced. *Writes* `factor` times their gradient to `dlogits`.
+/// The rows' losses, reduced. *Writes* `factor` times their gradients.
 fn logistic_rows(
     logits: &[f32],
     targets: &[f32],
     options: MultilabelSoftMargin,
     factor: f32,
     mut losses: Losses,
-    mut dlogits: Option<&mut [f32]>,
+    grads: Grads,
 ) -> f32 {
     let (level, columns) = (simd::level(), options.classes.max(1));
-    let mut unseen = [0.0; BLOCK];
+    let (mut unseen, Grads { dx: mut dlogits, dtarget }) = ([0.0; BLOCK], grads);
+    let count = logits.len() / columns;
     for (row, (x, y)) in rows(logits, columns).zip(rows(targets, columns)).enumerate() {
-        let mut dx = dlogits.as_deref_mut().and_then(|dx| dx.chunks_mut(columns).nth(row));
-        let sum = logistic_row(level, [x, y], options.weight, dx.as_deref_mut(), factor, &mut unseen);
+        let dx = dlogits.as_deref_mut().and_then(|dx| dx.get_mut(row * columns..)?.get_mut(..columns));
+        let sum = logistic_row(level, [x, y], options.weight, dx, factor, &mut unseen);
         losses.add(&[sum / columns as f32]);
-        if let Some(dx) = dx {
-            losses.watch(dx);
+        losses.watch_rows([dlogits.as_deref().unwrap_or_default()], (row + 1) * columns, row + 1 == count);
+    }
+    // loss = w (softplus(x) - y x): dy = -w x
+    for (dy, x) in rows_mut(dtarget.unwrap_or_default(), columns).zip(rows(logits, columns)) {
+        for (i, (dy, x)) in dy.iter_mut().zip(x).enumerate() {
+            let weight = options.weight.map_or(1.0, |weight| weight.get(i).copied().unwrap_or_default());
+            *dy = weighted(weight * factor, -x);
         }
+        losses.watch(dy);
     }
     losses.reduce()
 }

@@ -9,7 +9,7 @@ use super::{Reduced, Reduction};
 use crate::error::{Error, Result};
 use crate::kernel::{BLOCK, Extent, Sum, all_within, block_sum};
 use crate::shape::{check_len, check_rows};
-use crate::simd::{LONGEST, Lanes, Level, Simd};
+use crate::simd::{LONGEST, Lanes, Level, Simd, VIRTUAL_LANES};
 use crate::{dispatch, simd};
 
 /// The most inputs of a loss: an element's own, and one that rows or columns share.
@@ -20,7 +20,36 @@ const GRADS: usize = 3;
 type Ins<'a> = [&'a [f32]; INPUTS];
 type Outs<'a> = [&'a mut [f32]; GRADS];
 /// The losses of whole rows of lanes, and their gradients, on a level: [`rows`] of a loss.
-type Loop<'a> = dyn Fn(Level, Ins<'_>, &mut [f32], Outs<'_>) + 'a;
+type Loop<'a> = dyn Fn(Level, Ins<'_>, &mut [f32], Outs<'_>, &mut Sizes) + 'a;
+/// The same on the level of a call.
+type AtLevel<'a> = dyn Fn(Ins<'_>, &mut [f32], Outs<'_>, &mut Sizes) + 'a;
+
+/// The largest size of a gradient so far, lane by lane.
+struct Sizes {
+    lanes: [f32; VIRTUAL_LANES],
+    /// Whether the third gradient is one: not where it is still to be summed by rows.
+    third: bool,
+}
+
+impl Sizes {
+    const fn new(third: bool) -> Self {
+        Self { lanes: [0.0; VIRTUAL_LANES], third }
+    }
+
+    /// Takes those of `x`, one by one.
+    fn add(&mut self, x: &[f32]) {
+        for x in x.chunks(VIRTUAL_LANES) {
+            for (lane, x) in self.lanes.iter_mut().zip(x) {
+                *lane = f32::from_bits(lane.to_bits().max(x.abs().to_bits()));
+            }
+        }
+    }
+
+    /// The largest.
+    fn largest(&self) -> f32 {
+        f32::from_bits(self.lanes.iter().fold(0, |most, size| most.max(size.to_bits())))
+    }
+}
 
 /// The loss of an element of `I` inputs, and its gradients for `G` of them. An input that is not given is 1.
 pub(super) trait Pointwise<const I: usize, const G: usize>: Copy {
@@ -190,7 +219,9 @@ impl<'a> Pass<'a> {
     /// The loss, reduced. *Writes* what was asked for.
     pub(super) fn run<P: Pointwise<I, G>, const I: usize, const G: usize>(self, loss: P) -> f32 {
         let factor = 1.0 / self.reduced.divisor;
-        blocks(self, &|level, ins, losses, outs| dispatch!(level, s => rows(s, loss, factor, ins, losses, outs)))
+        blocks(self, &|level, ins, losses, outs, sizes| {
+            dispatch!(level, s => rows(s, loss, factor, ins, (losses, outs), sizes));
+        })
     }
 }
 
@@ -220,11 +251,12 @@ pub(super) fn check_elements(
 fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
     let level = simd::level();
     let lanes = dispatch!(level, s => longest_row(s));
-    let f = |ins: Ins<'_>, losses: &mut [f32], outs: Outs<'_>| f(level, ins, losses, outs);
     let Pass { len, ins: [x, y, z], shared, grads: [dx, dy, dz], mut column, reduced } = pass;
     let Reduced { divisor, mut each, health, .. } = reduced;
     let (mut losses, mut spread, mut dcolumn) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
     let (mut of_losses, mut of_grads) = (Extent::default(), Extent::default());
+    let mut sizes = Sizes::new(column.is_none());
+    let f = |ins: Ins<'_>, losses: &mut [f32], outs: Outs<'_>, sizes: &mut Sizes| f(level, ins, losses, outs, sizes);
     let mut total = Sum::default();
     for start in (0..len).step_by(BLOCK) {
         let n = (len - start).min(BLOCK);
@@ -237,9 +269,9 @@ fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
         let ins = [part(x, start, n), part(y, start, n), part(z, start, n), last];
         let outs = [part_mut(dx, start, n), part_mut(dy, start, n), dlast];
         if n.is_multiple_of(lanes) {
-            f(ins, part_mut(&mut losses, 0, n), outs);
+            f(ins, part_mut(&mut losses, 0, n), outs, &mut sizes);
         } else {
-            whole_and_rest(lanes, ins, part_mut(&mut losses, 0, n), outs, &f);
+            whole_and_rest(lanes, ins, (part_mut(&mut losses, 0, n), outs), &mut sizes, &f);
         }
 
         let sum = dispatch!(level, s => block_sum(s, &losses));
@@ -250,18 +282,14 @@ fn blocks(pass: Pass<'_>, f: &Loop<'_>) -> f32 {
         if let Some(column) = &mut column {
             column.add(part(&dcolumn, 0, n));
         }
-        if health.is_some() {
-            for grad in [&*dx, &*dy, &*dz] {
-                if !grad.is_empty() {
-                    of_grads.add(level, part(grad, start, n));
-                }
-            }
-            if !sum.is_finite() {
-                of_losses.add(level, &losses);
-            }
+        if health.is_some() && !sum.is_finite() {
+            of_losses.add(level, &losses);
         }
     }
     if let Some(health) = health {
+        for grad in [dx, dy, dz] {
+            of_grads.add_up_to(sizes.largest(), grad);
+        }
         if let Some(column) = column {
             of_grads.add(level, column.out);
         }
@@ -292,9 +320,9 @@ fn part_mut(x: &mut [f32], start: usize, n: usize) -> &mut [f32] {
 fn whole_and_rest(
     lanes: usize,
     ins: Ins<'_>,
-    losses: &mut [f32],
-    [a, b, c]: Outs<'_>,
-    f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>),
+    (losses, [a, b, c]): (&mut [f32], Outs<'_>),
+    sizes: &mut Sizes,
+    f: &AtLevel<'_>,
 ) {
     let rest = losses.len().checked_rem(lanes).unwrap_or_default();
     let whole = losses.len() - rest;
@@ -306,18 +334,12 @@ fn whole_and_rest(
     let (a, a_rest) = a.split_at_mut_checked(whole).unwrap_or_default();
     let (b, b_rest) = b.split_at_mut_checked(whole).unwrap_or_default();
     let (c, c_rest) = c.split_at_mut_checked(whole).unwrap_or_default();
-    f(ins, losses, [a, b, c]);
-    padded(lanes, ins_rest, losses_rest, [a_rest, b_rest, c_rest], f);
+    f(ins, losses, [a, b, c], sizes);
+    padded(lanes, ins_rest, (losses_rest, [a_rest, b_rest, c_rest]), sizes, f);
 }
 
 /// `f` on less than a row of lanes.
-fn padded(
-    lanes: usize,
-    ins: Ins<'_>,
-    losses: &mut [f32],
-    [a, b, c]: Outs<'_>,
-    f: &dyn Fn(Ins<'_>, &mut [f32], Outs<'_>),
-) {
+fn padded(lanes: usize, ins: Ins<'_>, (losses, [a, b, c]): (&mut [f32], Outs<'_>), sizes: &mut Sizes, f: &AtLevel<'_>) {
     let (mut from, mut to) = ([[0.0; LONGEST]; INPUTS], [[0.0; LONGEST]; GRADS + 1]);
     for (to, from) in from.iter_mut().zip(ins) {
         copy(from, to);
@@ -330,9 +352,15 @@ fn padded(
     }
     let [v, x, y, z] = &mut to;
     let outs = [part_mut(x, 0, wanted(a)), part_mut(y, 0, wanted(b)), part_mut(z, 0, wanted(c))];
-    f(rows, part_mut(v, 0, lanes), outs);
-    for (to, from) in [losses, a, b, c].into_iter().zip(&to) {
+    f(rows, part_mut(v, 0, lanes), outs, &mut Sizes::new(true));
+    for (to, from) in [&mut *losses, &mut *a, &mut *b, &mut *c].into_iter().zip(&to) {
         copy(from, to);
+    }
+    // Those of what is there, and not of the padding.
+    sizes.add(a);
+    sizes.add(b);
+    if sizes.third {
+        sizes.add(c);
     }
 }
 
@@ -344,32 +372,47 @@ fn copy(from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// The losses of whole rows of lanes, and `factor` times their gradients where wanted: the one loop of a loss.
+/// The losses of whole rows of lanes, and `factor` times their gradients where wanted: the one loop of a loss. How large
+/// these are is taken while they are in registers, whether it is asked for or not: that costs less than to ask.
 #[inline(always)]
 fn rows<S: Simd, P: Pointwise<I, G>, const I: usize, const G: usize>(
     s: S,
     loss: P,
     factor: f32,
     ins: Ins<'_>,
-    losses: &mut [f32],
-    [a, b, c]: Outs<'_>,
+    (losses, [a, b, c]): (&mut [f32], Outs<'_>),
+    sizes: &mut Sizes,
 ) {
-    let s = s.long();
-    let factor = s.splat(factor);
+    let long = s.long();
+    let factor = long.splat(factor);
     let outs = [S::Long::chunks_mut(a).0, S::Long::chunks_mut(b).0, S::Long::chunks_mut(c).0];
+    let mut size = s.wide(s.splat(0.0));
+    for (size, from) in size.as_mut().iter_mut().zip(S::chunks(&sizes.lanes).0) {
+        *size = s.load(from);
+    }
     for (i, to) in S::Long::chunks_mut(losses).0.iter_mut().enumerate() {
-        let mut x = [s.splat(1.0); I];
+        let mut x = [long.splat(1.0); I];
         for j in 0..I {
             if let Some(from) = S::Long::chunks(ins[j]).0.get(i) {
-                x[j] = s.load(from);
+                x[j] = long.load(from);
             }
         }
-        let (value, grads) = loss.at(s, x);
-        s.store(value, to);
+        let (value, grads) = loss.at(long, x);
+        long.store(value, to);
         for j in 0..G {
             if let Some(to) = outs[j].get_mut(i) {
-                s.store(s.mul(grads[j], factor), to);
+                let grad = long.mul(grads[j], factor);
+                long.store(grad, to);
+                if j < 2 || sizes.third {
+                    for (k, &grad) in s.registers(&grad).iter().enumerate() {
+                        let k = k % (VIRTUAL_LANES / S::LANES);
+                        size.as_mut()[k] = s.larger_size(size.as_ref()[k], grad);
+                    }
+                }
             }
         }
+    }
+    for (&size, to) in size.as_ref().iter().zip(S::chunks_mut(&mut sizes.lanes).0) {
+        s.store(size, to);
     }
 }

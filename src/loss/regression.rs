@@ -1,15 +1,15 @@
 //! Losses of a number against a number: L1, squared, and what lies between them.
 //!
-//! All four are symmetric: with `x` and `target` exchanged, the gradient is the target's, which is `-dx`.
+//! All four are symmetric: the gradient for `target` is `-dx`.
 
-use super::Reduction;
 use super::pointwise::{Pass, Pointwise};
+use super::{Grads, Reduction};
 use crate::error::{Error, Result};
 use crate::simd::Lanes;
 
 /// Mean absolute error: `|x - target|`, reduced.
 ///
-/// *Writes* the gradient for `x` to `dx` where given: the sign of `x - target`, 0 where they are equal or one is NaN, divided by
+/// *Writes* `grads.dx` and `grads.dtarget`, which is `-dx`, where given; `dx` is the sign of `x - target`, 0 where they are equal or one is NaN, divided by
 /// the number of elements for [`Reduction::Mean`].
 ///
 /// As [`torch.nn.L1Loss`](https://pytorch.org/docs/stable/generated/torch.nn.L1Loss.html): the difference of equal
@@ -19,35 +19,38 @@ use crate::simd::Lanes;
 /// [`Error::Length`] where a slice is not as long as `x`; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{Reduction, l1};
+/// use flatgrad::loss::{Grads, Reduction, l1};
 ///
 /// let mut dx = [0.0; 4];
-/// let loss = l1(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], Reduction::Mean, Some(&mut dx))?;
+/// let loss = l1(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], Reduction::Mean, Grads::dx(&mut dx))?;
 /// assert_eq!((loss, dx), (0.875, [0.25, 0.0, -0.25, -0.25]));
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
-pub fn l1(x: &[f32], target: &[f32], reduction: Reduction<'_>, dx: Option<&mut [f32]>) -> Result<f32> {
-    Ok(Pass::new(x, [("target", target)], reduction)?.gradients([("dx", dx)])?.run(L1))
+pub fn l1(x: &[f32], target: &[f32], reduction: Reduction<'_>, grads: Grads<'_>) -> Result<f32> {
+    Ok(Pass::new(x, [("target", target)], reduction)?
+        .gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?
+        .run(L1))
 }
 
 /// `|x - t|`
 #[derive(Clone, Copy)]
 struct L1;
 
-impl Pointwise<2, 1> for L1 {
+impl Pointwise<2, 2> for L1 {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
+    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let zero = s.splat(0.0);
         let d = s.sub(x, t);
         // loss = |d|: dx = sign(d)
         let below = s.select(s.lt(d, zero), s.splat(-1.0), zero);
-        (s.abs(d), [s.select(s.lt(zero, d), s.splat(1.0), below)])
+        let sign = s.select(s.lt(zero, d), s.splat(1.0), below);
+        (s.abs(d), [sign, s.sub(zero, sign)])
     }
 }
 
 /// Mean squared error: `(x - target)^2`, reduced.
 ///
-/// *Writes* the gradient for `x` to `dx` where given: `2 (x - target)`, divided by the number of elements for
+/// *Writes* `grads.dx` and `grads.dtarget`, which is `-dx`, where given; `dx` is `2 (x - target)`, divided by the number of elements for
 /// [`Reduction::Mean`].
 ///
 /// As [`torch.nn.MSELoss`](https://pytorch.org/docs/stable/generated/torch.nn.MSELoss.html). A square above `f32::MAX`, of
@@ -57,27 +60,29 @@ impl Pointwise<2, 1> for L1 {
 /// [`Error::Length`] where a slice is not as long as `x`; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{Reduction, mse};
+/// use flatgrad::loss::{Grads, Reduction, mse};
 ///
 /// let mut dx = [0.0; 4];
-/// let loss = mse(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], Reduction::Mean, Some(&mut dx))?;
+/// let loss = mse(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], Reduction::Mean, Grads::dx(&mut dx))?;
 /// assert_eq!((loss, dx), (1.3125, [0.5, 0.0, -1.0, -0.25]));
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
-pub fn mse(x: &[f32], target: &[f32], reduction: Reduction<'_>, dx: Option<&mut [f32]>) -> Result<f32> {
-    Ok(Pass::new(x, [("target", target)], reduction)?.gradients([("dx", dx)])?.run(Mse))
+pub fn mse(x: &[f32], target: &[f32], reduction: Reduction<'_>, grads: Grads<'_>) -> Result<f32> {
+    Ok(Pass::new(x, [("target", target)], reduction)?
+        .gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?
+        .run(Mse))
 }
 
 /// `(x - t)^2`
 #[derive(Clone, Copy)]
 struct Mse;
 
-impl Pointwise<2, 1> for Mse {
+impl Pointwise<2, 2> for Mse {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
+    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let d = s.sub(x, t);
         // loss = d^2: dx = 2 d
-        (s.mul(d, d), [s.add(d, d)])
+        (s.mul(d, d), [s.add(d, d), s.neg(s.add(d, d))])
     }
 }
 
@@ -104,7 +109,7 @@ impl Default for SmoothL1 {
 
 /// With `d = x - target`: `d^2 / (2 beta)` where `|d|` is below `beta`, else `|d| - beta / 2`; reduced.
 ///
-/// *Writes* the gradient for `x` to `dx` where given: `d / beta`, but at least -1 and at most 1, divided by the number of
+/// *Writes* `grads.dx` and `grads.dtarget`, which is `-dx`, where given; `dx` is `d / beta`, but at least -1 and at most 1, divided by the number of
 /// elements for [`Reduction::Mean`].
 ///
 /// As [`torch.nn.SmoothL1Loss`](https://pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html). A `beta` below
@@ -114,11 +119,11 @@ impl Default for SmoothL1 {
 /// [`Error::Length`] where a slice is not as long as `x`, [`Error::Value`] where `beta` is negative or NaN; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{Reduction, SmoothL1, smooth_l1};
+/// use flatgrad::loss::{Grads, Reduction, SmoothL1, smooth_l1};
 ///
 /// let mut dx = [0.0; 4];
 /// let options = SmoothL1::new();
-/// let loss = smooth_l1(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], options, Reduction::Sum, Some(&mut dx))?;
+/// let loss = smooth_l1(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], options, Reduction::Sum, Grads::dx(&mut dx))?;
 /// assert_eq!((loss, dx), (2.125, [1.0, 0.0, -1.0, -0.5]));
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
@@ -127,13 +132,14 @@ pub fn smooth_l1(
     target: &[f32],
     options: SmoothL1,
     reduction: Reduction<'_>,
-    dx: Option<&mut [f32]>,
+    grads: Grads<'_>,
 ) -> Result<f32> {
     let beta = options.beta.min(f32::MAX);
     if options.beta.is_nan() || beta < 0.0 {
         return Err(Error::Value { argument: "beta", expected: "at least 0" });
     }
-    let pass = Pass::new(x, [("target", target)], reduction)?.gradients([("dx", dx)])?;
+    let pass =
+        Pass::new(x, [("target", target)], reduction)?.gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?;
     if beta < f32::MIN_POSITIVE {
         return Ok(pass.run(L1));
     }
@@ -163,7 +169,7 @@ impl Default for Huber {
 
 /// With `d = x - target`: `d^2 / 2` where `|d|` is below `delta`, else `delta (|d| - delta / 2)`; reduced.
 ///
-/// *Writes* the gradient for `x` to `dx` where given: `d`, but at least `-delta` and at most `delta`, divided by the number of
+/// *Writes* `grads.dx` and `grads.dtarget`, which is `-dx`, where given; `dx` is `d`, but at least `-delta` and at most `delta`, divided by the number of
 /// elements for [`Reduction::Mean`].
 ///
 /// As [`torch.nn.HuberLoss`](https://pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html).
@@ -172,27 +178,22 @@ impl Default for Huber {
 /// [`Error::Length`] where a slice is not as long as `x`, [`Error::Value`] where `delta` is not above 0; nothing is written.
 ///
 /// ```
-/// use flatgrad::loss::{Huber, Reduction, huber};
+/// use flatgrad::loss::{Grads, Huber, Reduction, huber};
 ///
 /// let mut dx = [0.0; 4];
 /// let mut options = Huber::new();
 /// options.delta = 1.5;
-/// let loss = huber(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], options, Reduction::Sum, Some(&mut dx))?;
+/// let loss = huber(&[1.0, 2.0, 3.0, 4.0], &[0.0, 2.0, 5.0, 4.5], options, Reduction::Sum, Grads::dx(&mut dx))?;
 /// assert_eq!((loss, dx), (2.5, [1.0, 0.0, -1.5, -0.5]));
 /// # Ok::<(), flatgrad::Error>(())
 /// ```
-pub fn huber(
-    x: &[f32],
-    target: &[f32],
-    options: Huber,
-    reduction: Reduction<'_>,
-    dx: Option<&mut [f32]>,
-) -> Result<f32> {
+pub fn huber(x: &[f32], target: &[f32], options: Huber, reduction: Reduction<'_>, grads: Grads<'_>) -> Result<f32> {
     let delta = options.delta.min(f32::MAX);
     if options.delta.is_nan() || delta <= 0.0 {
         return Err(Error::Value { argument: "delta", expected: "above 0" });
     }
-    let pass = Pass::new(x, [("target", target)], reduction)?.gradients([("dx", dx)])?;
+    let pass =
+        Pass::new(x, [("target", target)], reduction)?.gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?;
     Ok(pass.run(Bounded { slope: 1.0, bound: delta, share: 0.5 }))
 }
 
@@ -204,9 +205,9 @@ struct Bounded {
     share: f32,
 }
 
-impl Pointwise<2, 1> for Bounded {
+impl Pointwise<2, 2> for Bounded {
     #[inline(always)]
-    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 1]) {
+    fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let d = s.sub(x, t);
         let bounded = s.max(s.splat(-self.bound), s.mul(d, s.splat(self.slope)));
         let g = s.min(s.splat(self.bound), bounded);
@@ -214,6 +215,6 @@ impl Pointwise<2, 1> for Bounded {
         // The difference may be too large where its product with a small bound is not.
         let far = s.sub(s.mul(g, x), s.mul(g, t));
         let is_far = s.eq(s.abs(d), s.splat(f32::INFINITY));
-        (s.select(is_far, far, loss), [g])
+        (s.select(is_far, far, loss), [g, s.neg(g)])
     }
 }

@@ -63,11 +63,9 @@ impl<'a> Vectors<'a> {
             let at = row.saturating_mul(width)..row.saturating_add(1).saturating_mul(width);
             let part = |x: &'a [f32]| x.get(at.clone()).unwrap_or_default();
             let ins = [part(x), part(y), part(z)];
-            let [dx, dy, dz] = [&mut *dx, &mut *dy, &mut *dz].map(|dx| dx.get_mut(at.clone()).unwrap_or_default());
-            losses.add(&[loss_of(level, row, factor, ins, [&mut *dx, &mut *dy, &mut *dz])]);
-            for grad in [dx, dy, dz] {
-                losses.watch(grad);
-            }
+            let outs = [&mut *dx, &mut *dy, &mut *dz].map(|dx| dx.get_mut(at.clone()).unwrap_or_default());
+            losses.add(&[loss_of(level, row, factor, ins, outs)]);
+            losses.watch_rows([&*dx, &*dy, &*dz], at.end, row + 1 == rows);
         }
         losses.reduce()
     }

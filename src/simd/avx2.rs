@@ -144,6 +144,11 @@ impl Lanes for Avx2 {
         op!(_mm256_max_ps(a, b))
     }
     #[inline(always)]
+    fn larger_size(self, a: __m256, b: __m256) -> __m256 {
+        let size = self.abs(b);
+        op!(_mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(size))))
+    }
+    #[inline(always)]
     fn lt(self, a: __m256, b: __m256) -> __m256 {
         op!(_mm256_cmp_ps::<_CMP_LT_OQ>(a, b))
     }

@@ -138,6 +138,11 @@ impl Lanes for Avx512 {
         op!(_mm512_max_ps(a, b))
     }
     #[inline(always)]
+    fn larger_size(self, a: __m512, b: __m512) -> __m512 {
+        let size = self.abs(b);
+        op!(_mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(size))))
+    }
+    #[inline(always)]
     fn lt(self, a: __m512, b: __m512) -> __mmask16 {
         op!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b))
     }

@@ -97,7 +97,7 @@ impl<S: Lanes> Lanes for Four<S> {
         }
     }
     unary!(sqrt neg abs);
-    binary!(add sub mul div copysign min max ldexp -> F32);
+    binary!(add sub mul div copysign min max larger_size ldexp -> F32);
     binary!(lt le eq -> Mask);
     #[inline(always)]
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {

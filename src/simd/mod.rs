@@ -22,6 +22,7 @@
 mod four;
 mod level;
 mod lines;
+mod prefetch;
 mod root;
 mod rows;
 mod scalar;
@@ -48,6 +49,7 @@ pub use portable::Portable;
 pub use {avx2::Avx2, avx512::Avx512};
 
 pub(crate) use lines::{Across, Along, Lines, Product, unrolled};
+pub(crate) use prefetch::{prefetch, prefetch_to_write};
 pub(crate) use root::{root, root_f64};
 pub(crate) use rows::Rows;
 pub(crate) use tile::{Column, Registers, RowOffsets, Steps};
@@ -131,6 +133,8 @@ pub trait Lanes: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed + 'stati
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `if a > b { a } else { b }`
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a` or `|b|`, whichever has the larger bits, for an `a` without a sign: NaN is above infinity, and stays.
+    fn larger_size(self, a: Self::F32, b: Self::F32) -> Self::F32;
 
     /// `a < b`
     fn lt(self, a: Self::F32, b: Self::F32) -> Self::Mask;

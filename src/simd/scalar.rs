@@ -135,6 +135,10 @@ impl<const FUSED: bool> Lanes for Scalar<FUSED> {
         if a > b { a } else { b }
     }
     #[inline(always)]
+    fn larger_size(self, a: f32, b: f32) -> f32 {
+        f32::from_bits(a.to_bits().max(b.abs().to_bits()))
+    }
+    #[inline(always)]
     fn lt(self, a: f32, b: f32) -> bool {
         a < b
     }

@@ -146,6 +146,8 @@ fn check_bit_operations<S: Simd>(s: S) {
     }
     check_op(s, "min", same_bits, |[a, b]| s.min(a, b), |[a, b]| if a < b { a } else { b });
     check_op(s, "max", same_bits, |[a, b]| s.max(a, b), |[a, b]| if a > b { a } else { b });
+    let larger = |[a, b]: [f32; 2]| f32::from_bits(a.abs().to_bits().max(b.abs().to_bits()));
+    check_op(s, "larger_size", same_bits, |[a, b]| s.larger_size(s.abs(a), b), larger);
 }
 
 #[inline(always)]

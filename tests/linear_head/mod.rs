@@ -132,6 +132,7 @@ impl Head {
         let (mut dlogits, mut dparams) = (logits.clone(), params.clone());
         let mut loss = CrossEntropy::new(classes);
         (loss.weight, loss.ignore_index) = (options.class_weight, options.ignore_index);
+        loss.label_smoothing = options.label_smoothing;
         let reduction = Reduction::Each(&mut y.each);
         y.loss = cross_entropy(&logits, &self.labels, loss, reduction, Some(&mut dlogits)).expect("a loss");
         backward(layer, &params, &self.x, &dlogits, &mut dparams, Some(&mut y.dx), &mut scratch)
@@ -142,17 +143,20 @@ impl Head {
     }
 
     /// A row's loss in `f64`.
-    pub fn row_loss(&self, row: usize, x: &[f64], [weight, bias]: [&[f64]; 2], class_weight: Option<&[f32]>) -> f64 {
+    pub fn row_loss(&self, row: usize, x: &[f64], [weight, bias]: [&[f64]; 2], options: LinearCrossEntropy) -> f64 {
         let Ok(label) = usize::try_from(self.labels[row]) else { return 0.0 };
         let of = |(class, bias): (usize, &f64)| {
             bias + weight[class * x.len()..].iter().zip(x).map(|(weight, x)| weight * x).sum::<f64>()
         };
         let logits: Vec<f64> = bias.iter().enumerate().map(of).collect();
-        -class_weight.map_or(1.0, |weight| f64::from(weight[label])) * oracle::log_softmax(&logits)[label]
+        let (ln, e) = (oracle::log_softmax(&logits), f64::from(options.label_smoothing));
+        let weight = |class: usize| options.class_weight.map_or(1.0, |weight| f64::from(weight[class]));
+        let even: f64 = ln.iter().enumerate().map(|(class, ln)| weight(class) * ln).sum();
+        -(1.0 - e) * weight(label) * ln[label] - e / ln.len() as f64 * even
     }
 
-    pub fn sum_of_losses(&self, x: &[f64], params: [&[f64]; 2], class_weight: Option<&[f32]>) -> f64 {
+    pub fn sum_of_losses(&self, x: &[f64], params: [&[f64]; 2], options: LinearCrossEntropy) -> f64 {
         let inputs = self.size[1];
-        (0..self.labels.len()).map(|row| self.row_loss(row, &x[row * inputs..][..inputs], params, class_weight)).sum()
+        (0..self.labels.len()).map(|row| self.row_loss(row, &x[row * inputs..][..inputs], params, options)).sum()
     }
 }

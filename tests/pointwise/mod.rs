@@ -49,43 +49,51 @@ pub const LOSSES: &[Loss] = &[
     Loss {
         name: "l1",
         inputs: PAIR,
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::l1(&i[0], &i[1], r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| loss::l1(&i[0], &i[1], r, Grads { dx, dtarget }),
         oracle: |i| oracle::l1(i[0], i[1]),
     },
     Loss {
         name: "mse",
         inputs: PAIR,
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::mse(&i[0], &i[1], r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| loss::mse(&i[0], &i[1], r, Grads { dx, dtarget }),
         oracle: |i| oracle::mse(i[0], i[1]),
     },
     Loss {
         name: "smooth_l1",
         inputs: PAIR,
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::smooth_l1(&i[0], &i[1], options!(SmoothL1 { beta: 0.7 }), r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| {
+            loss::smooth_l1(&i[0], &i[1], options!(SmoothL1 { beta: 0.7 }), r, Grads { dx, dtarget })
+        },
         oracle: |i| oracle::smooth_l1(i[0], i[1], 0.7f32.into()),
     },
     Loss {
         name: "smooth_l1 of beta 0",
         inputs: PAIR,
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::smooth_l1(&i[0], &i[1], options!(SmoothL1 { beta: 0.0 }), r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| {
+            loss::smooth_l1(&i[0], &i[1], options!(SmoothL1 { beta: 0.0 }), r, Grads { dx, dtarget })
+        },
         oracle: |i| oracle::smooth_l1(i[0], i[1], 0.0),
     },
     Loss {
         name: "huber",
         inputs: PAIR,
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::huber(&i[0], &i[1], options!(Huber { delta: 0.3 }), r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| {
+            loss::huber(&i[0], &i[1], options!(Huber { delta: 0.3 }), r, Grads { dx, dtarget })
+        },
         oracle: |i| oracle::huber(i[0], i[1], 0.3f32.into()),
     },
     Loss {
         name: "bce",
         inputs: &[("x", Unit), ("target", Unit), ("weight", Real)],
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::bce(&i[0], &i[1], options!(Bce { weight: Some(&i[2]) }), r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| {
+            loss::bce(&i[0], &i[1], options!(Bce { weight: Some(&i[2]) }), r, Grads { dx, dtarget })
+        },
         oracle: |i| oracle::bce(i[0], i[1], i[2]),
     },
     Loss {
@@ -101,17 +109,19 @@ pub const LOSSES: &[Loss] = &[
     Loss {
         name: "poisson_nll",
         inputs: LOGARITHM_AND_COUNT,
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| loss::poisson_nll(&i[0], &i[1], options!(PoissonNll { full: true }), r, dx),
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| {
+            loss::poisson_nll(&i[0], &i[1], options!(PoissonNll { full: true }), r, Grads { dx, dtarget })
+        },
         oracle: |i| oracle::poisson_log(i[0], i[1]),
     },
     Loss {
         name: "poisson_nll of rates",
         inputs: &[("x", Positive), ("target", Positive)],
-        grads: &["dx"],
-        call: |i, r, [dx, ..]| {
+        grads: &["dx", "dtarget"],
+        call: |i, r, [dx, dtarget, _]| {
             let options = options!(PoissonNll { log_input: false, full: true, eps: 0.01 });
-            loss::poisson_nll(&i[0], &i[1], options, r, dx)
+            loss::poisson_nll(&i[0], &i[1], options, r, Grads { dx, dtarget })
         },
         oracle: |i| oracle::poisson_rate(i[0], i[1], 0.01f32.into()),
     },
@@ -144,9 +154,9 @@ pub const LOSSES: &[Loss] = &[
     Loss {
         name: "margin_ranking",
         inputs: &[("x1", Real), ("x2", Real), ("target", Sign)],
-        grads: &["dx1", "dx2"],
-        call: |i, r, [dx1, dx2, _]| {
-            let grads = loss::MarginRankingGrads { dx1, dx2 };
+        grads: &["dx1", "dx2", "dtarget"],
+        call: |i, r, [dx1, dx2, dtarget]| {
+            let grads = loss::MarginRankingGrads { dx1, dx2, dtarget };
             loss::margin_ranking(&i[0], &i[1], &i[2], options!(MarginRanking { margin: 0.25 }), r, grads)
         },
         oracle: |i| oracle::margin_ranking(i[0], i[1], i[2], 0.25),

@@ -76,7 +76,7 @@ fn maxima<S: Simd>(s: S, e: Exponent, fours: &[[S::F32; 4]]) -> S::F32 {
     let mut max = [s.splat(f32::NEG_INFINITY); 4];
     for x in fours {
         for j in 0..4 {
-            max[j] = s.max(e.key(s, x[j]), max[j]);
+            max[j] = s.max(if e.is_plain() { x[j] } else { e.key(s, x[j]) }, max[j]);
         }
     }
     let [a, b, c, d] = max;
@@ -92,7 +92,8 @@ fn exp_columns<S: Simd>(s: S, e: Exponent, fours: &mut [[S::F32; 4]], max: S::F3
     let mut others = [zero; VIRTUAL_LANES];
     // Four exponentials side by side do not wait for each other.
     for (x, other) in fours.iter_mut().zip(others.as_chunks_mut::<4>().0) {
-        let y = exp(Four::new(s), e.of(Four::new(s), *x, [max; 4]));
+        let four = Four::new(s);
+        let y = exp(four, if e.is_plain() { four.sub(*x, [max; 4]) } else { e.of(four, *x, [max; 4]) });
         for j in 0..4 {
             [ones, other[j]] = add_part(s, y[j], [ones, zero]);
         }

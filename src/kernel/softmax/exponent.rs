@@ -15,6 +15,12 @@ impl Exponent {
     /// `x`, at temperature 1.
     pub(crate) const PLAIN: Self = Self { sign: 1.0, factor: 1.0 };
 
+    /// Whether it is `x - max`.
+    #[inline(always)]
+    pub(super) fn is_plain(self) -> bool {
+        self.sign * self.factor == 1.0
+    }
+
     /// What is compared, exactly `x` or `-x`.
     #[inline(always)]
     pub(super) fn key<L: Lanes>(self, s: L, x: L::F32) -> L::F32 {

@@ -132,13 +132,15 @@ fn each_of_group<S: Simd>(
 ) {
     let count = (rows.x().len() / columns.max(1)).min(GROUP);
     let mut shares = [0.0; GROUP];
+    let mut next_max = key_max(s, e, rows.part(0, columns).x());
     for i in 0..count {
-        sums.max[i] = key_max(s, e, rows.part(i * columns, columns).x());
-    }
-    for i in 0..count {
-        let row = rows.part(i * columns, columns);
+        sums.max[i] = next_max;
+        let next_len = if i + 1 < count { columns } else { 0 };
+        let (row, next) = rows.part_and_next(i * columns, columns, next_len);
         let shift = if then == Then::SumFinite && sums.max[i].is_infinite() { 0.0 } else { sums.max[i] };
-        let parts = exp_row(s, e, if then.writes_shares() { row } else { Rows::In(row.x()) }, shift);
+        let row = if then.writes_shares() { row } else { Rows::In(row.x()) };
+        let parts;
+        (parts, next_max) = exp_row(s, e, row, shift, next);
         sums.rest[i] = parts.rest();
         shares[i] = then.share(first + i) / parts.sum();
     }

@@ -110,6 +110,26 @@ impl Rows<'_> {
         }
     }
 
+    /// [`part`](Self::part), and up to `next` elements that follow it.
+    #[inline(always)]
+    pub(crate) fn part_and_next(&mut self, start: usize, len: usize, next: usize) -> (Rows<'_>, &[f32]) {
+        let end = start.saturating_add(len);
+        let range = start..end;
+        let following = |x: &[f32]| end..end.saturating_add(next).min(x.len());
+        match self {
+            Rows::In(x) => (Rows::In(x.get(range).unwrap_or_default()), x.get(following(x)).unwrap_or_default()),
+            Rows::InTo(x, out) => {
+                let part = Rows::InTo(x.get(range.clone()).unwrap_or_default(), out.get_mut(range).unwrap_or_default());
+                (part, x.get(following(x)).unwrap_or_default())
+            }
+            Rows::InPlace(x) => {
+                let (before, after) = x.split_at_mut_checked(end).unwrap_or_default();
+                let next = after.len().min(next);
+                (Rows::InPlace(before.get_mut(start..).unwrap_or_default()), after.get(..next).unwrap_or_default())
+            }
+        }
+    }
+
     /// `f(place, elements, results)`, where `place` is that of the first element.
     #[inline(always)]
     pub(crate) fn write(&mut self, f: impl Fn(usize, &[f32], &mut [f32])) {

@@ -8,9 +8,9 @@ use super::row::{Parts, exp_row, key_max, log_row, scale};
 use crate::math::exp;
 use crate::simd::{Simd, VIRTUAL_LANES};
 
-/// Elements that pass twice through the first cache, for their maximum and for their exponentials. Rows of up to so
-/// many are never rescaled.
-pub(super) const UNIT: usize = 4096;
+/// Elements that pass twice through the first cache, for their maximum and for their exponentials: two units and the results of
+/// one fit. Rows of up to so many are never rescaled.
+pub(super) const UNIT: usize = 2048;
 
 /// Most units of a row: their maxima are remembered.
 const MOST_UNITS: usize = 64;
@@ -70,15 +70,19 @@ pub(super) fn row<S: Simd>(s: S, e: Exponent, mut whole: Rows, index: usize, the
     let unit = unit_len(columns);
     let mut maxima = [0.0; MOST_UNITS];
     let mut row = Online::EMPTY;
+    let mut next_max = key_max(s, e, whole.part(0, unit.min(columns)).x());
     for (i, unit_max) in maxima.iter_mut().enumerate() {
-        let part = whole.part((i * unit).min(columns), unit.min(columns.saturating_sub(i * unit)));
+        let start = (i * unit).min(columns);
+        let (part, next) = whole.part_and_next(start, unit.min(columns - start), unit);
         if part.x().is_empty() {
             break;
         }
-        row.raise(s, e, key_max(s, e, part.x()));
+        row.raise(s, e, next_max);
         *unit_max = row.max;
         let part = if then.writes_shares() { part } else { Rows::In(part.x()) };
-        row.add(exp_row(s, e, part, row.shift(then)));
+        let parts;
+        (parts, next_max) = exp_row(s, e, part, row.shift(then), next);
+        row.add(parts);
     }
     (sums.max[0], sums.rest[0]) = (row.max, row.parts.rest());
     match then {

@@ -80,7 +80,7 @@ fn merge<S: Simd>(s: S, max: &mut [f32], rest: &mut [f32], next: &Sums) {
 #[inline(never)]
 pub(crate) fn exp_shares<S: Simd>(s: S, x: &mut [f32], columns: usize, max: &[f32], shares: &[f32]) {
     for ((x, max), share) in rows_mut(x, columns).zip(max).zip(shares) {
-        exp_row(s, Exponent::PLAIN, Rows::InPlace(&mut *x), *max);
+        exp_row(s, Exponent::PLAIN, Rows::InPlace(&mut *x), *max, &[]);
         scale(s, x, *share);
     }
 }

@@ -9,7 +9,7 @@ use super::exponent::Exponent;
 use crate::kernel::map::map;
 use crate::kernel::reduce::{map_reduce, total};
 use crate::math::exp;
-use crate::simd::{Lanes, Simd, VIRTUAL_LANES};
+use crate::simd::{Lanes, Simd, VIRTUAL_LANES, prefetch, prefetch_to_write};
 
 /// Maxima that are taken side by side: no one waits for the one before.
 const SIDE_BY_SIDE: usize = 4;
@@ -59,8 +59,13 @@ fn key_max_inline<S: Simd>(s: S, e: Exponent, x: &[f32]) -> f32 {
             *all = s.max(lane, *all);
         }
     }
+    fold_max(s, all)
+}
+
+#[inline(always)]
+fn fold_max<S: Simd>(s: S, lanes: S::Wide) -> f32 {
     s.fold(
-        all,
+        lanes,
         #[inline(always)]
         |a, b| s.max(b, a),
     )
@@ -90,18 +95,19 @@ impl Parts {
 /// The ones and others of a lane with one more exponential `y`.
 #[inline(always)]
 pub(super) fn add_part<S: Simd>(s: S, y: S::F32, [ones, others]: [S::F32; 2]) -> [S::F32; 2] {
-    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let one = s.splat(1.0);
     let is_one = s.eq(y, one);
-    [s.select(is_one, s.add(ones, one), ones), s.add(others, s.select(is_one, zero, y))]
+    [s.select(is_one, s.add(ones, one), ones), s.select(is_one, others, s.add(others, y))]
 }
 
-/// The parts of `e^(factor * (key - max))` over a row. *Writes* the exponentials where the row has a place for them.
+/// The parts of `e^(factor * (key - max))` over a row, and the largest key of `next`, what follows it: that is read in the same
+/// loop, as memory has nothing to do there. *Writes* the exponentials where the row has a place for them.
 #[inline(always)]
-pub(super) fn exp_row<S: Simd>(s: S, e: Exponent, row: Rows, max: f32) -> Parts {
+pub(super) fn exp_row<S: Simd>(s: S, e: Exponent, row: Rows, max: f32, next: &[f32]) -> (Parts, f32) {
     match row {
-        Rows::In(x) => exp_parts(s, e, [], [x], max),
-        Rows::InTo(x, out) => exp_parts(s, e, [out], [x], max),
-        Rows::InPlace(x) => exp_parts(s, e, [x], [], max),
+        Rows::In(x) => exp_parts(s, e, [], [x], max, next),
+        Rows::InTo(x, out) => exp_parts(s, e, [out], [x], max, next),
+        Rows::InPlace(x) => exp_parts(s, e, [x], [], max, next),
     }
 }
 
@@ -113,11 +119,12 @@ fn exp_parts<S: Simd, const O: usize, const I: usize>(
     outs: [&mut [f32]; O],
     ins: [&[f32]; I],
     max: f32,
-) -> Parts {
+    next: &[f32],
+) -> (Parts, f32) {
     s.vectorize(
         #[inline(always)]
         move || {
-            let ((outs, ins), parts) = long_parts(s, e, outs, ins, max);
+            let Taken { outs, ins, parts, next, next_max } = long_parts(s, e, outs, ins, max, next);
             let max = s.splat(max);
             let [ones, others] = map_reduce(
                 s,
@@ -131,15 +138,29 @@ fn exp_parts<S: Simd, const O: usize, const I: usize>(
                     ([y; O], add_part(s, y, parts))
                 },
             );
-            Parts { ones: total(s, ones), others: total(s, others) }
+            let next_max = fold_max(s, next_max);
+            let rest_max = if next.is_empty() { next_max } else { key_max(s, e, next) };
+            let next_max = if rest_max > next_max { rest_max } else { next_max };
+            (Parts { ones: total(s, ones), others: total(s, others) }, next_max)
         },
     )
 }
 
-/// Where a row goes and where it comes from.
-type Slices<'a, const O: usize, const I: usize> = ([&'a mut [f32]; O], [&'a [f32]; I]);
+/// How far ahead, in floats, memory is asked for what a long loop will read and write: its own guesses end at each page.
+const AHEAD: usize = 512;
 
-/// The part of a row that is whole [`Simd::Long`] rows of lanes, where those are more than a register; and the rest.
+/// A row of which a part was taken.
+struct Taken<'a, S: Simd, const O: usize, const I: usize> {
+    /// Where the rest goes and where it comes from.
+    outs: [&'a mut [f32]; O],
+    ins: [&'a [f32]; I],
+    parts: [S::Wide; 2],
+    /// The rest of what follows the row, and the largest keys of the part that was read.
+    next: &'a [f32],
+    next_max: S::Wide,
+}
+
+/// The part of a row that is whole [`Simd::Long`] rows of lanes, where those are more than a register.
 #[inline(always)]
 fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
     s: S,
@@ -147,12 +168,15 @@ fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
     mut outs: [&'a mut [f32]; O],
     mut ins: [&'a [f32]; I],
     max: f32,
-) -> (Slices<'a, O, I>, [S::Wide; 2]) {
+    mut next: &'a [f32],
+) -> Taken<'a, S, O, I> {
     let [mut ones, mut others] = [s.wide(s.splat(0.0)); 2];
+    let mut next_max = s.wide(s.splat(f32::NEG_INFINITY));
     if const { S::Long::LANES > S::LANES } {
         let long = s.long();
         let max = long.splat(max);
         let len = ins.first().map_or_else(|| outs.first().map_or(0, |out| out.len()), |x| x.len());
+        let following = S::Long::chunks(next.get(..len).unwrap_or(next)).0;
         for c in 0..len / S::Long::LANES {
             let mut x = max;
             if let Some(from) = ins.first().and_then(|x| S::Long::chunks(x).0.get(c)) {
@@ -160,9 +184,20 @@ fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
             } else if let Some(from) = outs.first().and_then(|x| S::Long::chunks(x).0.get(c)) {
                 x = long.load(from);
             }
-            let y = exp(long, e.of(long, x, max));
+            // A branch, as two products in the busiest port cost more.
+            let y = exp(long, if e.is_plain() { long.sub(x, max) } else { e.of(long, x, max) });
             if let Some(to) = outs.first_mut().and_then(|y| S::Long::chunks_mut(y).0.get_mut(c)) {
+                prefetch_to_write(to, AHEAD);
                 long.store(y, to);
+            }
+            if let Some(from) = following.get(c) {
+                prefetch(from, AHEAD);
+                let x = long.load(from);
+                let keys = if e.is_plain() { x } else { e.key(long, x) };
+                for (i, &key) in s.registers(&keys).iter().enumerate() {
+                    let j = i % (VIRTUAL_LANES / S::LANES);
+                    next_max.as_mut()[j] = s.max(key, next_max.as_ref()[j]);
+                }
             }
             for (i, &y) in s.registers(&y).iter().enumerate() {
                 let j = i % (VIRTUAL_LANES / S::LANES);
@@ -171,10 +206,11 @@ fn long_parts<'a, S: Simd, const O: usize, const I: usize>(
                 }
             }
         }
+        next = next.get(following.len() * S::Long::LANES..).unwrap_or_default();
         outs = outs.map(|out| S::Long::chunks_mut(out).1);
         ins = ins.map(|x| S::Long::chunks(x).1);
     }
-    ((outs, ins), [ones, others])
+    Taken { outs, ins, parts: [ones, others], next, next_max }
 }
 
 /// `out *= factor`

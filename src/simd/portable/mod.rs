@@ -163,6 +163,10 @@ impl<const FUSED: bool> Lanes for Portable<FUSED> {
         arch::max(a, b)
     }
     #[inline(always)]
+    fn larger_size(self, a: F32, b: F32) -> F32 {
+        floats(arch::larger_int(bits(a), bits(arch::abs(b))))
+    }
+    #[inline(always)]
     fn lt(self, a: F32, b: F32) -> Mask {
         arch::lt(a, b)
     }

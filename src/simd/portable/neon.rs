@@ -42,6 +42,7 @@ ops! {
     fn from_int(a: I32) -> F32 = vcvtq_f32_s32(a);
     fn add_int(a: I32, b: I32) -> I32 = vaddq_s32(a, b);
     fn sub_int(a: I32, b: I32) -> I32 = vsubq_s32(a, b);
+    fn larger_int(a: I32, b: I32) -> I32 = vmaxq_s32(a, b);
     fn and(a: I32, b: I32) -> I32 = vandq_s32(a, b);
     fn or(a: I32, b: I32) -> I32 = vorrq_s32(a, b);
     fn half(a: I32) -> I32 = vshrq_n_s32::<1>(a);

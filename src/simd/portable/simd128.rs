@@ -34,6 +34,7 @@ ops! {
     fn from_int(a: I32) -> F32 = f32x4_convert_i32x4(a);
     fn add_int(a: I32, b: I32) -> I32 = i32x4_add(a, b);
     fn sub_int(a: I32, b: I32) -> I32 = i32x4_sub(a, b);
+    fn larger_int(a: I32, b: I32) -> I32 = i32x4_max(a, b);
     fn and(a: I32, b: I32) -> I32 = v128_and(a, b);
     fn or(a: I32, b: I32) -> I32 = v128_or(a, b);
     fn half(a: I32) -> I32 = i32x4_shr(a, 1);

@@ -37,6 +37,10 @@ ops! {
     fn from_int(a: I32) -> F32 = _mm_cvtepi32_ps(a);
     fn add_int(a: I32, b: I32) -> I32 = _mm_add_epi32(a, b);
     fn sub_int(a: I32, b: I32) -> I32 = _mm_sub_epi32(a, b);
+    fn larger_int(a: I32, b: I32) -> I32 = {
+        let is_more = _mm_cmpgt_epi32(a, b);
+        _mm_or_si128(_mm_and_si128(is_more, a), _mm_andnot_si128(is_more, b))
+    };
     fn and(a: I32, b: I32) -> I32 = _mm_and_si128(a, b);
     fn or(a: I32, b: I32) -> I32 = _mm_or_si128(a, b);
     fn half(a: I32) -> I32 = _mm_srai_epi32::<1>(a);

@@ -22,6 +22,7 @@ probe_each!(Lanes: simd::Lanes::copysign(a, b));
 probe_each!(Lanes: simd::Lanes::div(a, b));
 probe_each!(Lanes: simd::Lanes::eq(a, b));
 probe_each!(Lanes: simd::Lanes::frexp(a));
+probe_each!(Lanes: simd::Lanes::larger_size(a, b));
 probe_each!(Lanes: simd::Lanes::ldexp(a, n));
 probe_each!(Lanes: simd::Lanes::le(a, b));
 probe_each!(Lanes: simd::Lanes::load(from));
