@@ -32,13 +32,15 @@ pub fn softplus<S: Lanes>(s: S, x: S::F32) -> S::F32 {
     let size = size(s, x);
     let a = s.max(s.splat(UNDERFLOW), s.neg(size));
     let e = parts::<S, false>(s, a, zero);
-    let half_u = s.ldexp(half, e.n);
+    // Half of the smallest number would be lost.
+    let u = s.ldexp(s.splat(1.0), e.n);
+    let half_u = s.mul(u, half);
     let (y, lacking) = reciprocal(s, s.splat(1.0), half_u, &e);
     // The square of what is smaller would be subnormal, and slow.
     let q = s.mul(y, s.max(s.splat(TINY), half_u));
     let q2 = s.mul(q, q);
     let small = s.mul_add(q2, polynomial(s, q2, &P), lacking);
-    let far = s.mul_add(s.mul_add(y, small, y), s.add(half_u, half_u), s.max(zero, x));
+    let far = s.mul_add(s.mul_add(y, small, y), u, s.max(zero, x));
     let x2 = s.mul(a, a);
     let near = s.mul_add(x2, polynomial(s, x2, &C), s.splat(LN2_LO));
     let near = s.add(s.splat(LN2_HI), s.mul_add(x, half, near));
