@@ -22,6 +22,7 @@ pub(super) const LN2_LO: f32 = 1.428_606_8e-6;
 /// of where all of it is gone.
 pub(super) const UNDERFLOW: f32 = -120.0;
 pub(super) const Q: [f32; 6] = [0.5, 0.166_666_67, 4.166_651e-2, 8.333_177e-3, 1.393_050_3e-3, 1.997_232_5e-4];
+
 /// `e^x`; `exp(-inf) = 0`, `exp(inf) = inf`.
 #[inline(always)]
 pub fn exp<S: Lanes>(s: S, x: S::F32) -> S::F32 {

@@ -96,16 +96,25 @@ pub fn gelu<S: Lanes>(s: S, x: S::F32) -> S::F32 {
 
 #[cfg(test)]
 mod tests {
+    use crate::math::normal_cdf::tests as normal_cdf;
     use crate::math::sweep::check;
 
     /// Below -40 it is far less than the smallest number, and at -inf the limit.
     fn oracle(x: f64) -> f64 {
         let x = if x < -40.0 { -40.0 } else { x };
-        x * 0.5 * libm::erfc(-x * core::f64::consts::FRAC_1_SQRT_2)
+        x * normal_cdf::oracle(x)
     }
 
     #[test]
     fn within_its_bound() {
-        check!(gelu, oracle, increasing: false, near_0: |x| x * (0.5 + x * 0.398_942_280_401_432_7), far: [|x| x, |_| -0.0]);
+        check!(
+            gelu,
+            oracle,
+            increasing: false,
+            small: 0.0625,
+            large: 16.0,
+            near_0: |x| x * normal_cdf::near_0(x),
+            far: [|x| x, |_| -0.0]
+        );
     }
 }

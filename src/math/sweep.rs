@@ -59,23 +59,31 @@ pub(crate) struct Claim {
 /// checks them against the oracle now and then.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
-    /// Of `|x| < 2^-20`, to `1e-12` of the value.
+    /// Of `|x| < small`, to `1e-12` of the value.
     pub near_0: fn(f64) -> f64,
-    /// Of `x > 128` and of `x < -128`.
+    /// Of `x > large` and of `x < -large`.
     pub far: [fn(f64) -> f64; 2],
+    pub small: f32,
+    pub large: f32,
+}
+
+impl Ends {
+    /// Where all functions are simple; a slow oracle has more of its own.
+    pub const SMALL: f32 = 1.0 / 1_048_576.0;
+    pub const LARGE: f32 = 128.0;
 }
 
 /// The oracle for a block of inputs.
 #[inline(always)]
 fn exact(ends: Option<Ends>, x: &[f32], oracle: &impl Fn(f64) -> f64) -> Vec<f64> {
-    let all = |f: fn(f32) -> bool| x.iter().fold(true, |all, x| all & f(*x));
-    let end = match ends {
-        Some(ends) if all(|x| x.abs() < 1.0 / 1_048_576.0) => Some(ends.near_0),
-        Some(ends) if all(|x| x > 128.0) => Some(ends.far[0]),
-        Some(ends) if all(|x| x < -128.0) => Some(ends.far[1]),
-        _ => None,
-    };
-    let Some(end) = end else { return x.iter().map(|x| oracle(f64::from(*x))).collect() };
+    let end = ends.and_then(|ends| {
+        let Ends { near_0, far, small, large } = ends;
+        let all_small = x.iter().fold(true, |all, x| all & (x.abs() < small));
+        let all_above = x.iter().fold(true, |all, x| all & (*x > large));
+        let all_below = x.iter().fold(true, |all, x| all & (*x < -large));
+        [(all_small, near_0), (all_above, far[0]), (all_below, far[1])].into_iter().find(|(all, _)| *all)
+    });
+    let Some((_, end)) = end else { return x.iter().map(|x| oracle(f64::from(*x))).collect() };
     for x in x.iter().step_by(1000) {
         let x = f64::from(*x);
         let (cheap, dear) = (end(x), oracle(x));
@@ -311,7 +319,24 @@ macro_rules! check {
             $f,
             $oracle,
             increasing: $increasing,
-            ends: Some(crate::math::sweep::Ends { near_0: $near, far: [$above, $below] })
+            small: crate::math::sweep::Ends::SMALL, large: crate::math::sweep::Ends::LARGE,
+            near_0: $near, far: [$above, $below]
+        )
+    };
+    (
+        $f:ident, $oracle:expr, increasing: $increasing:literal, small: $small:expr, large: $large:expr,
+        near_0: $near:expr, far: [$above:expr, $below:expr]
+    ) => {
+        crate::math::sweep::check!(
+            $f,
+            $oracle,
+            increasing: $increasing,
+            ends: Some(crate::math::sweep::Ends {
+                near_0: $near,
+                far: [$above, $below],
+                small: $small,
+                large: $large,
+            })
         )
     };
     ($f:ident, $oracle:expr, increasing: $increasing:literal, ends: $ends:expr) => {
