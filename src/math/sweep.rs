@@ -18,10 +18,14 @@ const BLOCK: u64 = 1 << 10;
 const STRIDE: u64 = 1009;
 
 /// Where a full sweep found the largest error of some function: a sample must find it too.
-const HARD: [f32; 21] = [
+const HARD: [f32; 25] = [
     -86.292_366,
     -86.249_016,
     -27.330_153,
+    -17.705_467,
+    -17.676_538,
+    -17.010_914,
+    -17.004_496,
     -10.885_818,
     -5.171_120_6,
     -0.458_177_7,
