@@ -73,21 +73,20 @@ pub(crate) struct Ends {
 
 impl Ends {
     /// Where all functions are simple; a slow oracle has more of its own.
-    pub const SMALL: f32 = 1.0 / 1_048_576.0;
-    pub const LARGE: f32 = 128.0;
+    pub(super) const SMALL: f32 = 1.0 / 1_048_576.0;
+    pub(super) const LARGE: f32 = 128.0;
 }
 
 /// The oracle for a block of inputs.
 #[inline(always)]
 fn exact(ends: Option<Ends>, x: &[f32], oracle: &impl Fn(f64) -> f64) -> Vec<f64> {
-    let end = ends.and_then(|ends| {
-        let Ends { near_0, far, small, large } = ends;
-        let all_small = x.iter().fold(true, |all, x| all & (x.abs() < small));
-        let all_above = x.iter().fold(true, |all, x| all & (*x > large));
-        let all_below = x.iter().fold(true, |all, x| all & (*x < -large));
-        [(all_small, near_0), (all_above, far[0]), (all_below, far[1])].into_iter().find(|(all, _)| *all)
+    let end = ends.and_then(|Ends { near_0, far, small, large }| match x {
+        _ if x.iter().all(|x| x.abs() < small) => Some(near_0),
+        _ if x.iter().all(|x| *x > large) => Some(far[0]),
+        _ if x.iter().all(|x| *x < -large) => Some(far[1]),
+        _ => None,
     });
-    let Some((_, end)) = end else { return x.iter().map(|x| oracle(f64::from(*x))).collect() };
+    let Some(end) = end else { return x.iter().map(|x| oracle(f64::from(*x))).collect() };
     for x in x.iter().step_by(1000) {
         let x = f64::from(*x);
         let (cheap, dear) = (end(x), oracle(x));
