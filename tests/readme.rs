@@ -18,6 +18,7 @@ fn the_accuracy_table_is_that_of_the_code() {
         ("rsqrt", math::rsqrt::MAX_ULP),
         ("sin_cos_turn", math::sin_cos::MAX_ULP),
         ("normal_cdf", math::normal_cdf::MAX_ULP),
+        ("gelu", math::gelu::MAX_ULP),
     ];
     for (name, ulp) in table {
         let row = format!("| `{}` | {ulp:.2} |", name.replace(", ", "`, `"));

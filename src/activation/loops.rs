@@ -7,6 +7,7 @@ use super::Activation;
 use super::{piecewise, smooth};
 use crate::kernel::elementwise::on;
 use crate::kernel::{by_blocks, map, map_long};
+use crate::math;
 use crate::simd::{Long, Simd};
 
 /// SELU's factors: `scale`, and `scale * alpha`.
@@ -117,7 +118,7 @@ impl Activation {
             Self::Relu => each!(s, io, piecewise::relu),
             Self::LeakyRelu { negative_slope } => each!(s, [negative_slope], io, piecewise::leaky_relu),
             Self::Elu { .. } | Self::Selu | Self::Celu { .. } => each!(s, self.elu_factors(), io, smooth::elu),
-            Self::Gelu => each!(s, io, smooth::gelu),
+            Self::Gelu => each!(s, io, math::gelu),
             Self::GeluTanh => each!(s, io, smooth::gelu_tanh),
             Self::Silu => each!(s, io, smooth::silu),
             Self::Mish => each!(s, io, smooth::mish),

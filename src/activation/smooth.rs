@@ -121,12 +121,6 @@ pub(super) fn silu_gradient<S: Lanes>(s: S, x: S::F32, dy: S::F32) -> S::F32 {
     s.mul(dy, s.mul(sigmoid, s.mul_add(near(s, x), rest, s.splat(1.0))))
 }
 
-/// `x P(x)`, where P is the distribution function of the normal law.
-#[inline(always)]
-pub(super) fn gelu<S: Lanes>(s: S, x: S::F32) -> S::F32 {
-    s.mul(above_infinity(s, x), normal_cdf(s, x))
-}
-
 /// y = x P(x): dx = dy (P(x) + x p(x)), p being the density e^(-x^2 / 2) / sqrt(2 pi).
 #[inline(always)]
 pub(super) fn gelu_gradient<S: Lanes>(s: S, x: S::F32, dy: S::F32) -> S::F32 {

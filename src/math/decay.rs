@@ -1,79 +1,47 @@
-//! What sigmoid and softplus share: `e^x` for `x <= 0`, kept in parts until the last rounding.
+//! What sigmoid, softplus and gelu share: `e^-x` in parts, and a reciprocal that keeps what it lacks.
 //!
-//! 1. `e^x = 2^n (1 + high + rest)`, with `n`, `r` and `q` as in `exp`.
-//! 2. `g + c` is a reciprocal: `g` rounded, `c` what it lacks.
-//! 3. `(1 + high + rest)(g + c) = g + (g high + (g rest + c + ...))`: all but the first product is small, so that its noise is.
-//!
-//! `g high` must not be rounded before it is added. Where a multiply-add rounds twice both factors have 12 bits, and `rest` and
-//! `c` have the others.
+//! `e^-(x - low) = 2^-n (1 + high + rest)`, with `n` and `r = high + low` as in `exp` but for the sign, and
+//! `rest = low + r^2 q(r)`, `q` of degree 4: Sollya's `fpminimax(exp(x)-1-x, [|2,3,4,5,6|], [|SG...|], [-0.3466;0.3466],
+//! absolute)`, relative error 0.08 * 2^-24. `high` is exact, so only what is small is rounded.
 
-use super::exp::{LN2_HI, LN2_LO, Q, UNDERFLOW};
-use super::{TINY, polynomial, round_product};
+use super::double::residual;
+use super::exp::{LN2_HI, LN2_LO};
+use super::round_product;
 use crate::simd::Lanes;
 
-/// Their last places are 2^-11 and 2^-12: added to a small float they leave it that many bits after the point.
-const ROUNDING_11: f32 = 6144.0;
-const ROUNDING_12: f32 = 3072.0;
+const Q: [f32; 5] = [0.499_999_8, 0.166_665_18, 4.167_145_5e-2, 8.368_953e-3, 1.365_703_1e-3];
 
-/// `e^-|x|`.
-pub(super) struct Decay<S: Lanes> {
-    /// A power of two; subnormal or 0 where the result is.
-    pub(super) scale: S::F32,
-    high: S::F32,
-    rest: S::F32,
-    /// `high + rest`, rounded.
-    pub(super) t: S::F32,
+/// `2^-n (1 + high + rest)`.
+pub(super) struct Parts<S: Lanes> {
+    pub(super) n: S::F32,
+    pub(super) high: S::F32,
+    pub(super) rest: S::F32,
 }
 
-/// `a` to a few bits after the point, as many as `rounding` leaves.
+/// `e^-(x - low)` for `|x| <= 120`. Where `low` and a small `x` are not both 0 their difference should have a square that is
+/// not subnormal, which is slow. Without fused steps there are more roundings, and `CAREFUL` mends one.
 #[inline(always)]
-fn short<S: Lanes>(s: S, a: S::F32, rounding: f32) -> S::F32 {
-    let rounding = s.splat(rounding);
-    s.sub(s.add(a, rounding), rounding)
-}
-
-/// `e^-|x|`, 0 far out.
-#[inline(always)]
-pub(super) fn decay<S: Lanes>(s: S, x: S::F32) -> Decay<S> {
-    // What is too small would have a subnormal square, which is slow.
-    let x = s.max(s.splat(UNDERFLOW), s.min(s.splat(-TINY), s.neg(s.abs(x))));
+pub(super) fn parts<S: Lanes, const CAREFUL: bool>(s: S, x: S::F32, low: S::F32) -> Parts<S> {
     let n = round_product(s, x, core::f32::consts::LOG2_E);
-    let high = s.mul_add(n, s.splat(-LN2_HI), x);
-    let low = s.mul(n, s.splat(-LN2_LO));
+    let high = s.mul_add(n, s.splat(LN2_HI), s.neg(x));
+    let low = s.mul_add(n, s.splat(LN2_LO), low);
     let r = s.add(high, low);
-    let rest = s.mul_add(s.mul(r, r), polynomial(s, r, &Q), low);
-    let scale = s.ldexp(s.splat(1.0), n);
-    let t = s.add(high, rest);
-    if S::FUSED {
-        return Decay { scale, high, rest, t };
-    }
-    let head = short(s, high, ROUNDING_12);
-    Decay { scale, high: head, rest: s.add(s.sub(high, head), rest), t }
+    let low = if CAREFUL && !S::FUSED { s.mul_add(s.sub(low, s.sub(r, high)), r, low) } else { low };
+    // In pairs: five steps in a row would be waited for.
+    let r2 = s.mul(r, r);
+    let end = s.mul_add(r2, s.splat(Q[4]), s.mul_add(r, s.splat(Q[3]), s.splat(Q[2])));
+    let q = s.mul_add(r2, end, s.mul_add(r, s.splat(Q[1]), s.splat(Q[0])));
+    let rest = s.mul_add(r2, q, low);
+    Parts { n, high, rest }
 }
 
-impl<S: Lanes> Decay<S> {
-    /// `(y, g, c)` with `g + c = 1 / (1 + scale (1 + t))`, where `scale` is a power of two up to 1, and `y` the same rounded.
-    #[inline(always)]
-    pub(super) fn reciprocal(&self, s: S, scale: S::F32) -> (S::F32, S::F32, S::F32) {
-        let one = s.splat(1.0);
-        let d = s.mul_add(self.t, scale, s.add(one, scale));
-        let d_low = s.mul_add(self.t, scale, s.sub(scale, s.sub(d, one)));
-        let y = s.div(one, d);
-        if S::FUSED {
-            let rest = s.mul_add(s.neg(y), d_low, s.mul_add(s.neg(y), d, one));
-            return (y, y, s.mul(y, rest));
-        }
-        // Each of these products is exact but the last.
-        let (g, head) = (short(s, y, ROUNDING_12), short(s, d, ROUNDING_11));
-        let rest = s.sub(s.sub(one, s.mul(g, head)), s.mul(g, s.sub(d, head)));
-        let rest = s.sub(rest, s.mul(g, d_low));
-        (y, g, s.mul(y, rest))
-    }
-
-    /// What `e^-|x| (g + c)` is more than `scale g`, divided by `scale`.
-    #[inline(always)]
-    pub(super) fn times(&self, s: S, g: S::F32, c: S::F32) -> S::F32 {
-        let rest = s.mul_add(g, self.rest, s.mul_add(c, self.t, c));
-        s.mul_add(g, self.high, rest)
-    }
+/// `1 / (more + less + high + rest)` as `y (1 + lacking)`; `more` is 1 or greater, `less` no greater than 1, both powers of
+/// two, and the others are those of [`Parts`].
+#[inline(always)]
+pub(super) fn reciprocal<S: Lanes>(s: S, more: S::F32, less: S::F32, e: &Parts<S>) -> (S::F32, S::F32) {
+    let one = s.splat(1.0);
+    let d = s.add(s.add(more, s.add(less, e.high)), e.rest);
+    let d_low = s.add(s.add(s.sub(less, s.sub(d, more)), e.high), e.rest);
+    let y = s.div(one, d);
+    (y, s.mul_add(s.neg(y), d_low, residual(s, one, y, d)))
 }

@@ -45,7 +45,7 @@ pub(super) fn two_product<S: Lanes>(s: S, a: S::F32, b: S::F32) -> (S::F32, S::F
 
 /// Two halves of 12 bits (Veltkamp).
 #[inline(always)]
-fn split<S: Lanes>(s: S, a: S::F32) -> (S::F32, S::F32) {
+pub(super) fn split<S: Lanes>(s: S, a: S::F32) -> (S::F32, S::F32) {
     let big = s.mul(a, s.splat(4097.0));
     let high = s.sub(big, s.sub(big, a));
     (high, s.sub(a, high))

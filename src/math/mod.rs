@@ -18,6 +18,7 @@ mod double;
 pub mod erf;
 pub mod exp;
 pub mod expm1;
+pub mod gelu;
 pub mod ln;
 pub mod ln_1p;
 pub mod normal_cdf;
@@ -35,6 +36,7 @@ pub(crate) use self::{
     erf::erf,
     exp::exp,
     expm1::expm1,
+    gelu::gelu,
     ln::ln,
     ln_1p::ln_1p,
     normal_cdf::normal_cdf,

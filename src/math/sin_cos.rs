@@ -71,7 +71,7 @@ mod tests {
             increasing: false,
             sampled: false,
             // Nothing that is far is in the domain.
-            ends: Some(Ends { near_0, far: [f64::sin; 2] }),
+            ends: Some(Ends { near_0, far: [f64::sin; 2], small: Ends::SMALL, large: Ends::LARGE }),
         };
         // The sine of -0 is 0.
         let sin = claim("sin", MAX_ULP, |x| (TAU * x) * (1.0 - (TAU * x).powi(2) / 6.0) + 0.0);

@@ -18,15 +18,21 @@ const BLOCK: u64 = 1 << 10;
 const STRIDE: u64 = 1009;
 
 /// Where a full sweep found the largest error of some function: a sample must find it too.
-const HARD: [f32; 21] = [
+const HARD: [f32; 27] = [
     -86.292_366,
     -86.249_016,
     -27.330_153,
+    -17.705_467,
+    -17.676_538,
+    -17.010_914,
+    -17.004_496,
     -10.885_818,
     -5.171_120_6,
+    -0.524_150_97,
     -0.458_177_7,
     -0.447_358_3,
     -0.346_572_58,
+    -0.324_035_64,
     -0.301_795_2,
     -0.300_618_86,
     0.123_191_85,
@@ -59,22 +65,29 @@ pub(crate) struct Claim {
 /// checks them against the oracle now and then.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
-    /// Of `|x| < 2^-20`, to `1e-12` of the value.
+    /// Of `|x| < small`, to `1e-12` of the value.
     pub near_0: fn(f64) -> f64,
-    /// Of `x > 128` and of `x < -128`.
+    /// Of `x > large` and of `x < -large`.
     pub far: [fn(f64) -> f64; 2],
+    pub small: f32,
+    pub large: f32,
+}
+
+impl Ends {
+    /// Where all functions are simple; a slow oracle has more of its own.
+    pub(super) const SMALL: f32 = 1.0 / 1_048_576.0;
+    pub(super) const LARGE: f32 = 128.0;
 }
 
 /// The oracle for a block of inputs.
 #[inline(always)]
 fn exact(ends: Option<Ends>, x: &[f32], oracle: &impl Fn(f64) -> f64) -> Vec<f64> {
-    let all = |f: fn(f32) -> bool| x.iter().fold(true, |all, x| all & f(*x));
-    let end = match ends {
-        Some(ends) if all(|x| x.abs() < 1.0 / 1_048_576.0) => Some(ends.near_0),
-        Some(ends) if all(|x| x > 128.0) => Some(ends.far[0]),
-        Some(ends) if all(|x| x < -128.0) => Some(ends.far[1]),
+    let end = ends.and_then(|Ends { near_0, far, small, large }| match x {
+        _ if x.iter().all(|x| x.abs() < small) => Some(near_0),
+        _ if x.iter().all(|x| *x > large) => Some(far[0]),
+        _ if x.iter().all(|x| *x < -large) => Some(far[1]),
         _ => None,
-    };
+    });
     let Some(end) = end else { return x.iter().map(|x| oracle(f64::from(*x))).collect() };
     for x in x.iter().step_by(1000) {
         let x = f64::from(*x);
@@ -311,7 +324,24 @@ macro_rules! check {
             $f,
             $oracle,
             increasing: $increasing,
-            ends: Some(crate::math::sweep::Ends { near_0: $near, far: [$above, $below] })
+            small: crate::math::sweep::Ends::SMALL, large: crate::math::sweep::Ends::LARGE,
+            near_0: $near, far: [$above, $below]
+        )
+    };
+    (
+        $f:ident, $oracle:expr, increasing: $increasing:literal, small: $small:expr, large: $large:expr,
+        near_0: $near:expr, far: [$above:expr, $below:expr]
+    ) => {
+        crate::math::sweep::check!(
+            $f,
+            $oracle,
+            increasing: $increasing,
+            ends: Some(crate::math::sweep::Ends {
+                near_0: $near,
+                far: [$above, $below],
+                small: $small,
+                large: $large,
+            })
         )
     };
     ($f:ident, $oracle:expr, increasing: $increasing:literal, ends: $ends:expr) => {

@@ -3,6 +3,7 @@ use crate::probe_each;
 probe_each!(Lanes: math::erf::erf(x));
 probe_each!(Lanes: math::exp::exp(x));
 probe_each!(Lanes: math::expm1::expm1(x));
+probe_each!(Lanes: math::gelu::gelu(x));
 probe_each!(Lanes: math::ln::ln(x));
 probe_each!(Lanes: math::ln_1p::ln_1p(x));
 probe_each!(Lanes: math::normal_cdf::normal_cdf(x));
