@@ -82,8 +82,8 @@ fn one_by_one<S: Simd, const O: usize, const I: usize, const A: usize>(
         #[inline(always)]
         |i| ins[i] = ins[i].get(..len).unwrap_or_default(),
     );
-    // Four at a time, as moving the pointers on takes as long as a short `f`.
-    let fours = if A == 0 { len / 4 } else { 0 };
+    // Several at once go four at a time, as moving so many pointers on takes as long as a short `f`.
+    let fours = if const { A == 0 && O > 1 } { len / 4 } else { 0 };
     for c in 0..fours {
         unrolled::<4>(
             #[inline(always)]
