@@ -114,17 +114,17 @@ impl Case {
         let (reduction, mut dx) = (self.reduction(), Floats::zeros(x.len));
         let (x, target, to) = (x.get(), target.get(), dx.get_mut());
         let loss = match self.function {
-            "l1_loss" => loss::l1(x, target, reduction, Some(to))?,
-            "mse_loss" => loss::mse(x, target, reduction, Some(to))?,
+            "l1_loss" => loss::l1(x, target, reduction, Grads::dx(to))?,
+            "mse_loss" => loss::mse(x, target, reduction, Grads::dx(to))?,
             "smooth_l1_loss" => {
                 let options = SmoothL1 { beta: self.parameter("beta", 0) as f32 };
-                loss::smooth_l1(x, target, options, reduction, Some(to))?
+                loss::smooth_l1(x, target, options, reduction, Grads::dx(to))?
             }
             "huber_loss" => {
                 let options = Huber { delta: self.parameter("delta", 0) as f32 };
-                loss::huber(x, target, options, reduction, Some(to))?
+                loss::huber(x, target, options, reduction, Grads::dx(to))?
             }
-            "bce_loss" => loss::bce(x, target, Bce::default(), reduction, Some(to))?,
+            "bce_loss" => loss::bce(x, target, Bce::default(), reduction, Grads::dx(to))?,
             "bce_with_logits" => loss::bce_with_logits(x, target, BceWithLogits::default(), reduction, Grads::dx(to))?,
             "kl_div" => loss::kl_div(x, target, KlDiv::default(), reduction, Grads::dx(to))?,
             "nll_loss" => loss::nll(x, labels, Nll::new(columns), reduction, Some(to))?,
