@@ -56,7 +56,10 @@ fn arrays(object: &Value) -> String {
     let mut text = String::new();
     for (name, values) in object.as_object().into_iter().flatten() {
         let values = values.as_array().map_or(&[][..], Vec::as_slice);
-        let bits: Vec<String> = values.iter().map(|x| format!("{:#x}", number(x).to_bits())).collect();
+        let bits: Vec<String> = values
+            .iter()
+            .map(|x| format!("0x{:04x}_{:04x}", number(x).to_bits() >> 16, number(x).to_bits() & 0xffff))
+            .collect();
         write!(text, "({name:?}, &[{}]), ", bits.join(", ")).expect("a string takes all");
     }
     text
@@ -86,7 +89,9 @@ fn numbers(case: &Value) -> usize {
 
 /// The table of cases, from the files that the library's own tests have.
 fn golden(folder: &Path) -> String {
-    let mut table = String::from("const CASES: &[Case] = &[\n");
+    let mut table = String::from(
+        "#[allow(clippy::unreadable_literal, reason = \"written by a program\")]\nconst CASES: &[Case] = &[\n",
+    );
     for (file, functions) in GOLDEN {
         let path = folder.join(format!("{file}.json"));
         println!("cargo::rerun-if-changed={}", path.display());

@@ -128,8 +128,11 @@ impl Pass<'_> {
             // One call, as each is a copy of the walk on a microcontroller.
             let before: Option<Stage> = stages.next();
             let Some(stage) = later else {
+                if before.is_none() {
+                    return;
+                }
                 later = before;
-                if later.is_some() { continue } else { return }
+                continue;
             };
             if stage.index < first {
                 break Some(stage);

@@ -216,6 +216,7 @@ impl<A: Lines<R>, B: Lines<V>, const R: usize, const V: usize> Steps<'_, A, B, R
 
     #[inline(always)]
     #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
+    #[expect(clippy::unused_self, reason = "no such loop here")]
     pub(crate) fn add_to(&self, _: &mut [[f32; V]; R]) -> bool {
         false
     }
