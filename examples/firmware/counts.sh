@@ -8,8 +8,8 @@ PLUGIN=$TARGET/tools/release/libqemu_insn.so
 echo "$(rustc --version), thumbv7em-none-eabihf, QEMU mps2-an386"
 for level in 3 s; do
     printf '\n## opt-level %s\n\n' $level
-    echo '| program | instructions | model cycles | flash, bytes | RAM, bytes | stack, bytes |'
-    echo '|---|---|---|---|---|---|'
+    echo '| program | instructions | model cycles | flash, bytes | runtime, bytes | RAM, bytes | stack, bytes |'
+    echo '|---|---|---|---|---|---|---|'
     CARGO_PROFILE_RELEASE_OPT_LEVEL=$level cargo build -q --release --bins --target thumbv7em-none-eabihf \
         --target-dir "$TARGET/counts-$level"
     for name in inference train_step adam matmul mat_vec; do

@@ -161,6 +161,7 @@ impl Activation {
     /// and for unusual parameters by leaky ReLU (a negative slope), ELU (a negative alpha) and threshold (a value
     /// above the threshold).
     #[must_use]
+    #[inline(always)]
     pub const fn needs_input(self) -> bool {
         match self {
             Self::Gelu

@@ -189,7 +189,7 @@ impl Activation {
         }
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[inline(never)]
     fn apply_by_blocks<S: Simd>(self, s: S, x: &mut [f32]) {
         by_blocks(x, |_, x, y| self.apply_to(s, x, y));
     }
@@ -210,7 +210,7 @@ impl Activation {
         }
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[inline(never)]
     fn apply_gradient_by_blocks<S: Simd>(self, s: S, saved: &[f32], dy: &mut [f32]) {
         by_blocks(dy, |place, dy, dx| {
             if let Some(saved) = saved.get(place..).and_then(|saved| saved.get(..dx.len())) {

@@ -24,4 +24,6 @@ pub(crate) use matmul::{Operand, Product, Start, multiply};
 pub(crate) use moments::moments;
 pub(crate) use random::{Purpose, WORDS, fraction, threshold};
 pub(crate) use reduce::{Sum, column_sums, map_reduce, total};
-pub(crate) use softmax::{Exponent, GROUP, PartSums, PerRow, Rows, Sums, Then, each_row, exp_shares, group_rows};
+pub(crate) use softmax::{
+    Exponent, GROUP, LONGEST_SHARED, PartSums, PerRow, Rows, Sums, Then, each_row, exp_shares, group_rows, share_row,
+};

@@ -82,8 +82,8 @@ fn one_by_one<S: Simd, const O: usize, const I: usize, const A: usize>(
         #[inline(always)]
         |i| ins[i] = ins[i].get(..len).unwrap_or_default(),
     );
-    // Four at a time, as moving the pointers on takes as long as a short `f`.
-    let fours = if A == 0 { len / 4 } else { 0 };
+    // Several at once go four at a time, as moving so many pointers on takes as long as a short `f`.
+    let fours = if const { A == 0 && O > 1 } { len / 4 } else { 0 };
     for c in 0..fours {
         unrolled::<4>(
             #[inline(always)]
@@ -109,11 +109,11 @@ fn one<S: Simd, const O: usize, const I: usize, const A: usize, const K: usize>(
     let (mut old, mut x, mut sums) = const { ([S::ZERO; O], [S::ZERO; I], [S::ZERO; A]) };
     unrolled::<O>(
         #[inline(always)]
-        |o| old[o] = s.splat(outs[o].as_chunks::<K>().0.get(c).and_then(|chunk| chunk.get(i)).map_or(0.0, |x| *x)),
+        |o| old[o] = s.splat(element::<K>(outs[o], [c, i])),
     );
     unrolled::<I>(
         #[inline(always)]
-        |a| x[a] = s.splat(ins[a].as_chunks::<K>().0.get(c).and_then(|chunk| chunk.get(i)).map_or(0.0, |x| *x)),
+        |a| x[a] = s.splat(element::<K>(ins[a], [c, i])),
     );
     unrolled::<A>(
         #[inline(always)]
@@ -132,6 +132,16 @@ fn one<S: Simd, const O: usize, const I: usize, const A: usize, const K: usize>(
             }
         },
     );
+}
+
+/// Element `i` of the chunk `c` of `K` elements; 0 where there is none. Without closures: compiled to be as small as can be, one
+/// is a function that knows nothing of `i`.
+#[inline(always)]
+fn element<const K: usize>(xs: &[f32], [c, i]: [usize; 2]) -> f32 {
+    match xs.as_chunks::<K>().0.get(c) {
+        Some(chunk) if i < K => chunk[i],
+        _ => 0.0,
+    }
 }
 
 /// The sum of the virtual lanes.

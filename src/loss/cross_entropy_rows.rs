@@ -9,7 +9,11 @@ use super::labels::{Labels, weighted};
 use super::logistic::times;
 use super::losses::Losses;
 use crate::error::{Error, Result};
-use crate::kernel::{Exponent, GROUP, PerRow, Rows, Sums, Then, each_row, group_rows, map, map_reduce, total};
+use crate::kernel::{
+    Exponent, GROUP, LONGEST_SHARED, PerRow, Rows, Sum, Sums, Then, each_row, group_rows, map, map_reduce, share_row,
+    total,
+};
+use crate::shape::{rows, rows_mut};
 use crate::simd::Simd;
 
 /// A call: by reference, as copied from function to function half a dozen words take as long as a row.
@@ -236,6 +240,37 @@ impl<'a> Batch<'a> {
             }
         }
     }
+}
+
+/// The mean loss of rows that all count alike, and whose labels are classes. *Writes* the gradient.
+#[inline(always)]
+pub(crate) fn mean_of_classes<S: Simd>(
+    s: S,
+    logits: &[f32],
+    labels: &[i32],
+    classes: usize,
+    dlogits: &mut [f32],
+) -> f32 {
+    if const { S::LANES == 1 } && classes <= LONGEST_SHARED {
+        return mean_row_by_row(s, logits, labels, classes, dlogits);
+    }
+    Batch::new(logits, labels, classes, Losses::mean_of(labels.len()), Some(dlogits)).run(s)
+}
+
+/// The same bits without a group of rows, whose numbers a microcontroller's stack would have to hold.
+#[inline(never)]
+fn mean_row_by_row<S: Simd>(s: S, logits: &[f32], labels: &[i32], classes: usize, dlogits: &mut [f32]) -> f32 {
+    let divisor = labels.len() as f32;
+    let (mut total, factor) = (Sum::default(), 1.0 / divisor);
+    for (label, (x, dx)) in labels.iter().zip(rows(logits, classes).zip(rows_mut(dlogits, classes))) {
+        let class = usize::try_from(*label).unwrap_or(usize::MAX);
+        let [max, ln] = share_row(s, x, dx, factor);
+        if let (Some(x), Some(dx)) = (x.get(class), dx.get_mut(class)) {
+            total.add(ln - (*x - max));
+            *dx -= factor;
+        }
+    }
+    total.value() / divisor
 }
 
 /// `a`, which has no sign, or `|b|`: NaN is the largest.

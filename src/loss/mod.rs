@@ -39,9 +39,8 @@ pub use triplet::{
     triplet_margin_with_distance,
 };
 
-pub(crate) use cross_entropy_rows::Batch;
+pub(crate) use cross_entropy_rows::mean_of_classes;
 pub(crate) use labels::check_labels;
-pub(crate) use losses::Losses;
 
 use crate::error::Result;
 use crate::health::Health;

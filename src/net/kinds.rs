@@ -31,10 +31,23 @@ impl Kinds {
         self.0 >> number & 1 != 0
     }
 
-    /// Whether a stage of the net can be other than a dense layer with its activation.
+    /// Whether a stage of the net can be other than a dense layer with or without activation.
     #[inline(always)]
     pub(super) const fn has_other(self) -> bool {
         self.has(OTHER)
+    }
+}
+
+impl Kinds {
+    /// The layer of a net, told to the compiler as one of those that there are.
+    #[inline(always)]
+    pub(super) const fn layer(self, layer: Layer) -> Layer {
+        match layer {
+            Layer::Dense(dense) => Layer::Dense(dense),
+            Layer::Activation(activation) => Layer::Activation(activation),
+            other if self.has_other() => other,
+            _ => Layer::Activation(Activation::Relu),
+        }
     }
 }
 
@@ -50,7 +63,7 @@ macro_rules! activations {
         }
 
         impl Kinds {
-            /// The activation of a stage of the net.
+            /// The same for an activation.
             #[inline(always)]
             pub(super) const fn activation(self, activation: Option<Activation>) -> Option<Activation> {
                 if !cfg!(target_os = "none") {

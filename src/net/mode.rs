@@ -37,6 +37,7 @@ impl Train<'_, '_> {
     /// # Errors
     /// [`Error`] where a slice does not fit, a label is outside `0..output_len`, or batch norm gets a batch of one row;
     /// nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn loss_and_grad(
         &mut self,
         params: &[f32],
@@ -61,6 +62,7 @@ impl Train<'_, '_> {
     ///
     /// # Errors
     /// [`Error`] where a slice does not fit or batch norm gets a batch of one row; nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn forward(&mut self, params: &[f32], x: &[f32], scratch: &mut [f32]) -> Result<()> {
         let pass = self.net.check_training(params, x)?;
         let scratch = &mut self.net.take_apart(pass.batch, scratch)?;
@@ -75,6 +77,7 @@ impl Train<'_, '_> {
     ///
     /// # Errors
     /// [`Error`] where a slice does not fit; nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn backward(
         &self,
         params: &[f32],
@@ -101,6 +104,7 @@ impl Eval<'_, '_> {
     ///
     /// # Errors
     /// [`Error`] where a slice does not fit; nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn forward(&self, params: &[f32], x: &[f32], out: &mut [f32], scratch: &mut [f32]) -> Result<()> {
         let pass = self.net.check_inputs(params, x)?;
         check_len("out", out, pass.batch, self.net.output_len())?;
@@ -117,6 +121,7 @@ impl<'a> Sequential<'a> {
     ///
     /// # Errors
     /// [`Error::Length`] where `buffers` is not of [`buffer_len`](Self::buffer_len).
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn train<'b>(&self, buffers: &'b mut [f32]) -> Result<Train<'a, 'b>> {
         check_len("buffers", buffers, self.buffer_len(), 1)?;
         Ok(Train { net: *self, buffers })
@@ -126,6 +131,7 @@ impl<'a> Sequential<'a> {
     ///
     /// # Errors
     /// [`Error::Length`] where `buffers` is not of [`buffer_len`](Self::buffer_len).
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn eval<'b>(&self, buffers: &'b [f32]) -> Result<Eval<'a, 'b>> {
         check_len("buffers", buffers, self.buffer_len(), 1)?;
         Ok(Eval { net: *self, buffers })
@@ -137,6 +143,7 @@ impl<'a> Sequential<'a> {
     ///
     /// # Errors
     /// [`Error`] where a slice does not fit or the net has buffers, see [`eval`](Self::eval); nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn forward(&self, params: &[f32], x: &[f32], out: &mut [f32], scratch: &mut [f32]) -> Result<()> {
         self.eval(&[])?.forward(params, x, out, scratch)
     }
@@ -149,6 +156,7 @@ impl<'a> Sequential<'a> {
     /// # Errors
     /// [`Error`] where a slice does not fit, a label is outside `0..output_len` or the net has buffers, see
     /// [`train`](Self::train); nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn loss_and_grad(
         &self,
         params: &[f32],
@@ -179,6 +187,7 @@ impl<'a> Sequential<'a> {
     /// assert_eq!(grads, [6.0, 2.0]);
     /// # Ok::<(), flatgrad::Error>(())
     /// ```
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn forward_train(&self, params: &[f32], x: &[f32], scratch: &mut [f32]) -> Result<()> {
         self.train(&mut [])?.forward(params, x, scratch)
     }
@@ -189,6 +198,7 @@ impl<'a> Sequential<'a> {
     ///
     /// # Errors
     /// [`Error`] where a slice does not fit or the net has buffers, see [`train`](Self::train); nothing is written.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn backward(
         &self,
         params: &[f32],
@@ -210,6 +220,7 @@ impl<'a> Sequential<'a> {
         scratch.get(start..end).ok_or(Error::Length { argument: "scratch", expected: end, found: scratch.len() })
     }
 
+    #[cfg_attr(target_os = "none", inline(always))]
     fn check_inputs<'b>(&self, params: &'b [f32], x: &'b [f32]) -> Result<Pass<'b>>
     where
         'a: 'b,
@@ -219,6 +230,7 @@ impl<'a> Sequential<'a> {
         Ok(Pass { net: *self, params, x, batch })
     }
 
+    #[cfg_attr(target_os = "none", inline(always))]
     fn check_training<'b>(&self, params: &'b [f32], x: &'b [f32]) -> Result<Pass<'b>>
     where
         'a: 'b,
@@ -230,6 +242,7 @@ impl<'a> Sequential<'a> {
         Ok(pass)
     }
 
+    #[cfg_attr(target_os = "none", inline(always))]
     fn take_apart<'s>(&self, batch: usize, scratch: &'s mut [f32]) -> Result<Scratch<'s>> {
         check_at_least("scratch", scratch, self.train_scratch_len(batch))?;
         Ok(Scratch::new(self, batch, scratch))

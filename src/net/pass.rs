@@ -3,11 +3,11 @@
 //! The gradient buffer of a stage holds the gradient for what its activation takes: the product that makes it ends
 //! with the factor of that activation's derivative, while it is in cache.
 
-use super::stage::Stage;
-use super::step::{Back, Memory, backward_dense, copy, deactivate, forward_dense};
+use super::stage::{Stage, Totals};
+use super::step::{Back, Before, Memory, backward_dense, copy, deactivate, forward_dense};
 use super::{Layer, Sequential};
 use crate::dense;
-use crate::loss::{Batch, Losses};
+use crate::loss::mean_of_classes;
 use crate::simd::Simd;
 
 /// What a pass reads.
@@ -66,10 +66,7 @@ fn pair<'p>(gradients: &'p mut [&mut [f32]; 2], index: usize) -> (&'p mut [f32],
     if index.is_multiple_of(2) { (even, odd) } else { (odd, even) }
 }
 
-/// The last stage, its output and what its activation's derivative takes, and the buffer of its gradient.
-type Last<'a, 'b> = (Stage<'a>, [&'b [f32]; 2], &'b mut [f32]);
-
-impl<'a> Pass<'a> {
+impl Pass<'_> {
     /// Inference: only the last output is kept.
     #[inline(always)]
     pub(super) fn infer<S: Simd>(self, s: S, buffers: &[f32], out: &mut [f32], scratch: &mut [f32]) {
@@ -86,14 +83,7 @@ impl<'a> Pass<'a> {
             let y = if stage.index == last { &mut *out } else { cut(y, batch * stage.own.outputs).0 };
             let params = part(params, stage.start.params, stage.own.params);
             if let Some(Layer::Dense(dense)) = stage.op {
-                forward_dense(
-                    s,
-                    (*dense, batch, kinds.activation(stage.activation)),
-                    params,
-                    x,
-                    [&mut [], y],
-                    products,
-                );
+                forward_dense(s, (dense, batch, kinds.activation(stage.activation)), params, x, [&mut [], y], products);
             } else if kinds.has_other() {
                 let memory = Memory::Eval(part(buffers, stage.start.buffers, stage.own.buffers));
                 stage.forward_other(s, params, memory, x, [&mut [], y], products);
@@ -115,14 +105,7 @@ impl<'a> Pass<'a> {
             let y = cut(rest, batch * stage.own.outputs).0;
             let params = part(params, stage.start.params, stage.own.params);
             if let Some(Layer::Dense(dense)) = stage.op {
-                forward_dense(
-                    s,
-                    (*dense, batch, kinds.activation(stage.activation)),
-                    params,
-                    x,
-                    [kept, y],
-                    to.products,
-                );
+                forward_dense(s, (dense, batch, kinds.activation(stage.activation)), params, x, [kept, y], to.products);
             } else if kinds.has_other() {
                 let [start, len] = stage.moments(batch);
                 let buffers = part_mut(buffers, stage.start.buffers, stage.own.buffers);
@@ -135,56 +118,78 @@ impl<'a> Pass<'a> {
 
     /// From the last stage's gradient in its buffer to all parameters'. Out of line, as two passes end with it.
     #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(target_os = "none", inline(always))]
     fn backward_stages<S: Simd>(self, s: S, buffers: &[f32], grads: &mut [f32], mut scratch: Scratch) {
         let Self { net, params, x, batch } = self;
         let (first, kinds) = (net.totals.first_learning, net.totals.kinds);
         let mut stages = net.stages_back();
-        let mut next = stages.next();
-        while let Some(stage) = next
-            && stage.index >= first
-        {
-            next = stages.next();
-            let x = match &next {
-                Some(before) => part(scratch.outputs, batch * before.start.outputs, batch * before.own.outputs),
-                None => x,
+        let mut later = None;
+        let frozen = loop {
+            // One call, as each is a copy of the walk on a microcontroller.
+            let before: Option<Stage> = stages.next();
+            let Some(stage) = later else {
+                if before.is_none() {
+                    return;
+                }
+                later = before;
+                continue;
             };
+            if stage.index < first {
+                break Some(stage);
+            }
+            let before_ending = before.as_ref().map(Stage::ending);
+            let x = before_ending.map_or(x, |ending| ending.output(batch, scratch.outputs));
             let (dy, dx) = pair(&mut scratch.gradients, stage.index);
             let (dy, _) = cut(dy, batch * stage.own.outputs);
-            let before = next.as_ref().filter(|_| stage.index > first).map(|before| {
-                let (dx, _) = cut(dx, batch * before.own.outputs);
-                (dx, kinds.activation(before.activation), before.taken(batch, scratch.outputs, scratch.kept))
+            let to = before_ending.filter(|_| stage.index > first).map(|ending| Before {
+                dx: cut(dx, batch * ending.width).0,
+                activation: ending.activation,
+                taken: ending.taken(kinds, batch, scratch.outputs, scratch.kept),
             });
             let dparams = part_mut(grads, stage.start.params, stage.own.params);
             let params = part(params, stage.start.params, stage.own.params);
             let is_frozen = net.is_frozen(stage.layer);
             if let Some(Layer::Dense(dense)) = stage.op {
                 if !is_frozen {
-                    dense::param_gradient(s, (*dense, batch), x, dy, dparams, false, scratch.products);
+                    dense::param_gradient(s, (dense, batch), x, dy, dparams, false, scratch.products);
                 }
-                if let Some(before) = before {
-                    backward_dense(s, (*dense, batch), params, dy, before, scratch.products);
+                if let Some(to) = to {
+                    backward_dense(s, (dense, batch), params, dy, (kinds, to), scratch.products);
                 }
             } else if kinds.has_other() {
                 let [start, len] = stage.moments(batch);
                 let buffers = part(buffers, stage.start.buffers, stage.own.buffers);
                 let back = Back { params, buffers, moments: part(scratch.moments, start, len), x, dy };
-                stage.backward_other(s, back, dparams, before, scratch.products);
+                stage.backward_other(s, back, dparams, to, scratch.products);
             }
             if is_frozen {
                 dparams.fill(0.0);
             }
-        }
-        if let Some(frozen) = next {
+            if before.is_none() {
+                break None;
+            }
+            later = before;
+        };
+        if let Some(frozen) = frozen {
             cut(grads, frozen.start.params + frozen.own.params).0.fill(0.0);
         }
     }
 
-    fn last<'b>(&self, scratch: &'b mut Scratch) -> Option<Last<'a, 'b>> {
-        let (stage, batch) = (self.net.stages_back().next()?, self.batch);
-        let y = part(scratch.outputs, batch * stage.start.outputs, batch * stage.own.outputs);
-        let taken = stage.taken(batch, scratch.outputs, scratch.kept);
-        let (dy, _) = pair(&mut scratch.gradients, stage.index);
-        Some((stage, [y, taken], cut(dy, batch * stage.own.outputs).0))
+    /// The net's output and what the last activation's derivative takes, and the buffer of the gradient.
+    #[inline(always)]
+    fn last<'b>(&self, scratch: &'b mut Scratch) -> ([&'b [f32]; 2], &'b mut [f32]) {
+        let (batch, Totals { ending, kinds, .. }) = (self.batch, self.net.totals);
+        let y = ending.output(batch, scratch.outputs);
+        let taken = ending.taken(kinds, batch, scratch.outputs, scratch.kept);
+        let (dy, _) = pair(&mut scratch.gradients, self.net.stage_count().saturating_sub(1));
+        ([y, taken], cut(dy, batch * ending.width).0)
+    }
+
+    /// The factor of the last activation's derivative.
+    #[inline(always)]
+    fn deactivate_last<S: Simd>(&self, s: S, taken: &[f32], dy: &mut [f32]) {
+        let Totals { ending, kinds, .. } = self.net.totals;
+        deactivate(s, kinds.activation(ending.activation), taken, dy);
     }
 
     /// From a given gradient of the output.
@@ -197,9 +202,9 @@ impl<'a> Pass<'a> {
         grads: &mut [f32],
         mut scratch: Scratch,
     ) {
-        let Some((stage, [_, taken], dy)) = self.last(&mut scratch) else { return };
+        let ([_, taken], dy) = self.last(&mut scratch);
         copy(doutput, dy);
-        deactivate(s, self.net.totals.kinds.activation(stage.activation), taken, dy);
+        self.deactivate_last(s, taken, dy);
         self.backward_stages(s, buffers, grads, scratch);
     }
 
@@ -214,10 +219,9 @@ impl<'a> Pass<'a> {
         mut scratch: Scratch,
     ) -> f32 {
         self.forward_train(s, buffers, &mut scratch);
-        let Some((stage, [logits, taken], dlogits)) = self.last(&mut scratch) else { return f32::NAN };
-        let losses = Losses::mean_of(self.batch);
-        let loss = Batch::new(logits, labels, stage.own.outputs, losses, Some(&mut *dlogits)).run(s);
-        deactivate(s, self.net.totals.kinds.activation(stage.activation), taken, dlogits);
+        let ([logits, taken], dlogits) = self.last(&mut scratch);
+        let loss = mean_of_classes(s, logits, labels, self.net.output_len(), dlogits);
+        self.deactivate_last(s, taken, dlogits);
         self.backward_stages(s, buffers, grads, scratch);
         loss
     }

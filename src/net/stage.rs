@@ -2,18 +2,19 @@
 
 use super::kinds::Kinds;
 use super::layer::Extent;
+use super::pass::part;
 use super::{Layer, Sequential};
 use crate::activation::Activation;
 use core::ops::Range;
 
 /// One step of a pass. An activation with nothing to be fused into becomes a stage of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stage<'a> {
+pub(super) struct Stage {
     pub index: usize,
     /// The number of its first layer.
     pub layer: usize,
     /// What comes before the activation, never one itself.
-    pub op: Option<&'a Layer>,
+    pub op: Option<Layer>,
     pub activation: Option<Activation>,
     /// The lengths of what it has in the flat slices.
     pub own: Extent,
@@ -21,16 +22,16 @@ pub(super) struct Stage<'a> {
     pub start: Extent,
 }
 
-impl<'a> Stage<'a> {
+impl Stage {
     /// The stage of these layers, which takes rows of `inputs`.
     #[inline(always)]
-    const fn new(op: Option<&'a Layer>, activation: Option<Activation>, inputs: usize) -> Self {
+    const fn new(kinds: Kinds, op: Option<Layer>, activation: Option<Activation>, inputs: usize) -> Self {
         let (own, outputs) = match op {
             Some(op) => (op.extent(), op.outputs_of(inputs)),
             None => (Extent::NONE, inputs),
         };
         // A stage that is an activation alone finds what that takes in the output before.
-        let kept = match activation {
+        let kept = match kinds.activation(activation) {
             Some(activation) if op.is_some() && activation.needs_input() => outputs,
             _ => 0,
         };
@@ -39,6 +40,14 @@ impl<'a> Stage<'a> {
 
     const fn layers(&self) -> usize {
         self.op.is_some() as usize + self.activation.is_some() as usize
+    }
+
+    /// How it ends.
+    #[inline(always)]
+    pub(super) const fn ending(&self) -> Ending {
+        let Self { activation, own, start, .. } = *self;
+        let is_alone = self.op.is_none();
+        Ending { activation, is_alone, width: own.outputs, output: start.outputs, kept: start.kept }
     }
 
     /// The number of its last layer.
@@ -52,12 +61,53 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// A stage's output and what made it of the layer's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ending {
+    pub activation: Option<Activation>,
+    /// Whether the stage is that activation alone.
+    is_alone: bool,
+    /// The length of a row.
+    pub width: usize,
+    /// Where the output lies, for each row of the batch, and what the activation takes, where that is kept.
+    output: usize,
+    kept: usize,
+}
+
+impl Ending {
+    const NONE: Self = Self { activation: None, is_alone: false, width: 0, output: 0, kept: 0 };
+
+    /// The output.
+    #[inline(always)]
+    pub(super) fn output<'b>(&self, batch: usize, outputs: &'b [f32]) -> &'b [f32] {
+        part(outputs, batch * self.output, batch * self.width)
+    }
+
+    /// What the derivative of the activation takes: what is kept, or the output of the stage before or of this one.
+    #[inline(always)]
+    pub(super) fn taken<'b>(&self, kinds: Kinds, batch: usize, outputs: &'b [f32], kept: &'b [f32]) -> &'b [f32] {
+        let len = batch * self.width;
+        match kinds.activation(self.activation) {
+            Some(activation) if activation.needs_input() => {
+                if self.is_alone {
+                    part(outputs, batch * self.output - len, len)
+                } else {
+                    part(kept, batch * self.kept, len)
+                }
+            }
+            _ => self.output(batch, outputs),
+        }
+    }
+}
+
 /// What a walk over all stages finds: made once with the net, so that no call to a small one spends its time on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Totals {
     stages: usize,
     /// Of all layers together.
     all: Extent,
+    /// Width of a row of the input.
+    inputs: usize,
     /// Width of the last stage.
     outputs: usize,
     /// The widest output of the stages with even index, and of those with odd: neighbours use different buffers.
@@ -66,12 +116,15 @@ pub(super) struct Totals {
     pub first_learning: usize,
     /// What layers there are.
     pub kinds: Kinds,
+    /// How the last stage ends.
+    pub ending: Ending,
 }
 
 /// Walks the layers; a `const fn` cannot use an iterator.
 #[derive(Clone, Debug)]
 pub(super) struct Stages<'a> {
     rest: &'a [Layer],
+    kinds: Kinds,
     index: usize,
     layer: usize,
     inputs: usize,
@@ -79,37 +132,51 @@ pub(super) struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    const fn new(layers: &'a [Layer]) -> Self {
-        Stages { rest: layers, index: 0, layer: 0, inputs: 0, start: Extent::NONE }
+    const fn new(layers: &'a [Layer], kinds: Kinds) -> Self {
+        Stages { rest: layers, kinds, index: 0, layer: 0, inputs: 0, start: Extent::NONE }
     }
 
-    const fn step(&mut self) -> Option<Stage<'a>> {
+    #[inline(always)]
+    const fn step(&mut self) -> Option<Stage> {
         let (op, rest) = match self.rest {
-            [Layer::Activation(_), ..] => (None, self.rest),
-            [op, rest @ ..] => (Some(op), rest),
+            [op, rest @ ..] => match self.kinds.layer(*op) {
+                Layer::Activation(_) if self.kinds.has_other() => (None, self.rest),
+                op => (Some(op), rest),
+            },
             [] => return None,
         };
-        let (activation, rest) = match rest {
-            [Layer::Activation(activation), rest @ ..] => (Some(*activation), rest),
-            _ => (None, rest),
+        let (activation, rest) = match activation_first(self.kinds, rest) {
+            Some((activation, rest)) => (Some(activation), rest),
+            None => (None, rest),
         };
         let (index, layer, start) = (self.index, self.layer, self.start);
-        let stage = Stage { index, layer, start, ..Stage::new(op, activation, self.inputs) };
+        let stage = Stage { index, layer, start, ..Stage::new(self.kinds, op, activation, self.inputs) };
         *self = Self {
             rest,
             index: index + 1,
             layer: layer + stage.layers(),
             inputs: stage.own.outputs,
             start: start.after(stage.own),
+            ..*self
         };
         Some(stage)
     }
 }
 
-impl<'a> Iterator for Stages<'a> {
-    type Item = Stage<'a>;
+/// The activation that begins these layers, and the others.
+#[inline(always)]
+const fn activation_first(kinds: Kinds, layers: &[Layer]) -> Option<(Activation, &[Layer])> {
+    let [first, rest @ ..] = layers else { return None };
+    match kinds.layer(*first) {
+        Layer::Activation(activation) => Some((activation, rest)),
+        _ => None,
+    }
+}
+
+impl Iterator for Stages<'_> {
+    type Item = Stage;
     #[inline]
-    fn next(&mut self) -> Option<Stage<'a>> {
+    fn next(&mut self) -> Option<Stage> {
         self.step()
     }
 }
@@ -118,28 +185,40 @@ impl<'a> Iterator for Stages<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct StagesBack<'a> {
     rest: &'a [Layer],
+    kinds: Kinds,
     index: usize,
     end: Extent,
 }
 
-impl<'a> Iterator for StagesBack<'a> {
-    type Item = Stage<'a>;
+/// The last of these layers, and those before it.
+#[inline(always)]
+fn last_of(kinds: Kinds, layers: &[Layer]) -> Option<(Layer, &[Layer])> {
+    let (last, before) = layers.split_last()?;
+    Some((kinds.layer(*last), before))
+}
 
-    fn next(&mut self) -> Option<Stage<'a>> {
-        let (activation, rest) = match self.rest {
-            [rest @ .., Layer::Activation(activation)] => (Some(*activation), rest),
-            all => (None, all),
+impl Iterator for StagesBack<'_> {
+    type Item = Stage;
+
+    #[inline]
+    fn next(&mut self) -> Option<Stage> {
+        let kinds = self.kinds;
+        let (last, before) = last_of(kinds, self.rest)?;
+        let (activation, rest) = match last {
+            Layer::Activation(activation) => (Some(activation), before),
+            _ => (None, self.rest),
         };
-        let (op, rest) = match rest {
-            [.., Layer::Activation(_)] | [] => (None, rest),
-            [rest @ .., op] => (Some(op), rest),
+        let (op, rest) = match last_of(kinds, rest) {
+            Some((Layer::Activation(_), _)) | None => (None, rest),
+            Some((op, rest)) => (Some(op), rest),
         };
         // A layer that has no width of its own has that of one before it.
-        let width = match op.and_then(Layer::outputs) {
+        let width = match op.as_ref().and_then(Layer::outputs) {
             Some(outputs) => outputs,
-            None => rest.iter().rev().find_map(Layer::outputs)?,
+            None if !kinds.has_other() => return None,
+            None => rest.iter().rev().find_map(|layer| kinds.layer(*layer).outputs())?,
         };
-        let stage = Stage::new(op, activation, width);
+        let stage = Stage::new(kinds, op, activation, width);
         (self.rest, self.index, self.end) = (rest, self.index.checked_sub(1)?, self.end.before(stage.own));
         Some(Stage { index: self.index, layer: rest.len(), start: self.end, ..stage })
     }
@@ -151,9 +230,11 @@ const fn max(a: usize, b: usize) -> usize {
 
 impl Totals {
     pub(super) const fn of(layers: &[Layer], frozen: &[Range<usize>]) -> Self {
-        let mut stages = Stages::new(layers);
-        let (mut widest, mut first_learning) = ([0; 2], usize::MAX);
+        let kinds = Kinds::of(layers);
+        let mut stages = Stages::new(layers, kinds);
+        let (mut widest, mut first_learning, mut ending) = ([0; 2], usize::MAX, Ending::NONE);
         while let Some(stage) = stages.step() {
+            ending = stage.ending();
             let widest = &mut widest[stage.index % 2];
             *widest = max(*widest, stage.own.outputs);
             if first_learning == usize::MAX && stage.own.params > 0 && !is_within(stage.layer, frozen) {
@@ -163,10 +244,18 @@ impl Totals {
         Self {
             stages: stages.index,
             all: stages.start,
+            inputs: match layers {
+                [first, ..] => match first.inputs() {
+                    Some(inputs) => inputs,
+                    None => 0,
+                },
+                [] => 0,
+            },
             outputs: stages.inputs,
             widest,
             first_learning,
-            kinds: Kinds::of(layers),
+            kinds,
+            ending,
         }
     }
 }
@@ -184,24 +273,18 @@ pub(super) const fn is_within(number: usize, mut ranges: &[Range<usize>]) -> boo
 
 impl<'a> Sequential<'a> {
     pub(super) const fn stages(&self) -> Stages<'a> {
-        Stages::new(self.layers)
+        Stages::new(self.layers, self.totals.kinds)
     }
 
     /// The stages from the last to the first.
     pub(super) fn stages_back(&self) -> StagesBack<'a> {
-        StagesBack { rest: self.layers, index: self.totals.stages, end: self.totals.all }
+        StagesBack { rest: self.layers, kinds: self.totals.kinds, index: self.totals.stages, end: self.totals.all }
     }
 
     /// Width of a row of the input.
     #[must_use]
     pub const fn input_len(&self) -> usize {
-        match self.layers {
-            [first, ..] => match first.inputs() {
-                Some(inputs) => inputs,
-                None => 0,
-            },
-            _ => 0,
-        }
+        self.totals.inputs
     }
 
     /// Width of a row of the output.

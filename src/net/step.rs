@@ -1,5 +1,6 @@
 //! What one stage does, forward and backward.
 
+use super::kinds::Kinds;
 use super::layer::{Layer, next_stream, stream};
 use super::pass::part;
 use super::stage::Stage;
@@ -28,8 +29,12 @@ pub(super) struct Back<'b> {
     pub dy: &'b [f32],
 }
 
-/// Where the gradient for the stage before goes, its activation, and what the derivative of that takes.
-pub(super) type Before<'b> = (&'b mut [f32], Option<Activation>, &'b [f32]);
+/// Where the gradient for the stage before goes, the activation there, and what the derivative of that takes.
+pub(super) struct Before<'b> {
+    pub dx: &'b mut [f32],
+    pub activation: Option<Activation>,
+    pub taken: &'b [f32],
+}
 
 /// `copy_from_slice` without its panic.
 pub(super) fn copy(from: &[f32], to: &mut [f32]) {
@@ -100,9 +105,10 @@ pub(super) fn backward_dense<S: Simd>(
     dense: (Dense, usize),
     params: &[f32],
     dy: &[f32],
-    (dx, before, taken): Before,
+    (kinds, before): (Kinds, Before),
     scratch: &mut [f32],
 ) {
+    let Before { dx, activation, taken } = before;
     s.vectorize(
         #[inline(always)]
         move || {
@@ -114,13 +120,13 @@ pub(super) fn backward_dense<S: Simd>(
                 dx,
                 scratch,
                 #[inline(always)]
-                |s, place, dx| deactivate(s, before, part(taken, place, dx.len()), dx),
+                |s, place, dx| deactivate(s, kinds.activation(activation), part(taken, place, dx.len()), dx),
             );
         },
     );
 }
 
-impl Stage<'_> {
+impl Stage {
     /// `y = activation(layer(x))` where the layer is no product, or there is none. Where `kept` is not empty, *writes* what
     /// the activation takes to it.
     #[cfg_attr(not(target_os = "none"), inline(never))]
@@ -139,19 +145,19 @@ impl Stage<'_> {
             #[inline(always)]
             move || {
                 match (self.op, memory) {
-                    (Some(&Layer::BatchNorm(norm)), Memory::Train([buffers, moments])) => {
+                    (Some(Layer::BatchNorm(norm)), Memory::Train([buffers, moments])) => {
                         batch_norm::forward_train_kernel(s, norm, params, x, z, buffers, moments);
                     }
-                    (Some(&Layer::BatchNorm(norm)), Memory::Eval(buffers)) => {
+                    (Some(Layer::BatchNorm(norm)), Memory::Eval(buffers)) => {
                         batch_norm::forward_kernel(s, norm, params, buffers, x, z, scratch);
                     }
-                    (Some(&Layer::LayerNorm(norm)), memory) => {
+                    (Some(Layer::LayerNorm(norm)), memory) => {
                         layer_norm::forward_kernel(s, norm, params, x, z, moments(memory));
                     }
-                    (Some(&Layer::RmsNorm(norm)), memory) => {
+                    (Some(Layer::RmsNorm(norm)), memory) => {
                         rms_norm::forward_kernel(s, norm, params, x, z, moments(memory));
                     }
-                    (Some(&Layer::Dropout(layer)), Memory::Train([buffers, _])) => {
+                    (Some(Layer::Dropout(layer)), Memory::Train([buffers, _])) => {
                         dropout::forward_kernel(s, layer, next_stream(buffers, self.layer), x, z);
                     }
                     _ => copy(x, z),
@@ -172,43 +178,33 @@ impl Stage<'_> {
         scratch: &mut [f32],
     ) {
         let Back { params, buffers, moments, x, dy } = back;
-        let (mut dx, before) = to.map_or((None, None), |(dx, before, taken)| (Some(dx), Some((before, taken))));
+        let (mut dx, before) = match to {
+            Some(Before { dx, activation, taken }) => (Some(dx), Some((activation, taken))),
+            None => (None, None),
+        };
         s.vectorize(
             #[inline(always)]
             move || {
                 let (to, dparams) = (dx.as_deref_mut(), (dparams, false));
                 match self.op {
-                    Some(&Layer::BatchNorm(norm)) => {
+                    Some(Layer::BatchNorm(norm)) => {
                         batch_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
-                    Some(&Layer::LayerNorm(norm)) => {
+                    Some(Layer::LayerNorm(norm)) => {
                         layer_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
-                    Some(&Layer::RmsNorm(norm)) => {
+                    Some(Layer::RmsNorm(norm)) => {
                         rms_norm::backward_kernel(s, norm, params, x, dy, moments, dparams, to, scratch);
                     }
-                    Some(&Layer::Dropout(layer)) => {
+                    Some(Layer::Dropout(layer)) => {
                         dropout::backward_kernel(s, layer, stream(buffers, self.layer), dy, to.unwrap_or_default());
                     }
                     _ => copy(dy, to.unwrap_or_default()),
                 }
-                if let (Some(dx), Some((before, taken))) = (dx, before) {
-                    deactivate(s, before, taken, dx);
+                if let (Some(dx), Some((activation, taken))) = (dx, before) {
+                    deactivate(s, activation, taken, dx);
                 }
             },
         );
-    }
-
-    /// What the derivative of this stage's activation takes: what is kept, or the output of the stage before or of
-    /// this one.
-    pub(super) fn taken<'b>(&self, batch: usize, outputs: &'b [f32], kept: &'b [f32]) -> &'b [f32] {
-        let len = batch * self.own.outputs;
-        match self.activation {
-            Some(activation) if activation.needs_input() => match self.op {
-                Some(_) => part(kept, batch * self.start.kept, len),
-                None => part(outputs, batch * self.start.outputs - len, len),
-            },
-            _ => part(outputs, batch * self.start.outputs, len),
-        }
     }
 }

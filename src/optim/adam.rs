@@ -64,6 +64,7 @@ impl Adam {
 }
 
 impl Rule for Adam {
+    #[cfg_attr(target_os = "none", inline(always))]
     fn run(&self, mut pass: Pass<'_>) {
         let step = Step::new(self, 1.0, pass.next_step());
         step.run(pass.gradient(self.maximize, self.weight_decay), self.amsgrad);
@@ -83,6 +84,7 @@ pub(super) struct Step {
 
 impl Step {
     /// The parameter is multiplied by `shrink` first.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub(super) fn new(adam: &Adam, shrink: f64, step: u32) -> Self {
         let correction1 = 1.0 - power(adam.beta1, step.into());
         let correction2 = 1.0 - power(adam.beta2, step.into());
@@ -96,6 +98,7 @@ impl Step {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(always))]
     pub(super) fn run(self, pass: Pass<'_>, amsgrad: bool) {
         if amsgrad {
             pass.run::<4>(Amsgrad(self));

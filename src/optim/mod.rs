@@ -123,6 +123,7 @@ macro_rules! public_steps {
             ///
             /// # Errors
             /// [`Error::Length`](crate::Error::Length) where the slices do not fit; nothing is written.
+            #[cfg_attr(target_os = "none", inline(always))]
             pub fn step(&self, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> crate::Result<()> {
                 let len = self.state_len(params.len());
                 self.run(super::pass::Pass::new(params, grads, state, len, None)?);

@@ -46,6 +46,7 @@ impl Gradient {
 
 impl<'a> Pass<'a> {
     /// Checks the lengths.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub(super) fn new(
         params: &'a mut [f32],
         grads: &'a [f32],
@@ -80,19 +81,24 @@ impl<'a> Pass<'a> {
     }
 
     /// *Writes* the parameters, the slots and the health.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub(super) fn run<const N: usize>(self, update: impl Update<N>) {
         let gradient = self.gradient;
-        self.blocks::<N>(&|outs, grads| dispatch!(simd::level(), s => apply(s, outs, grads, gradient, update)));
+        self.blocks::<N>(
+            #[cfg_attr(target_os = "none", inline(always))]
+            |outs, grads| dispatch!(simd::level(), s => apply(s, outs, grads, gradient, update)),
+        );
     }
 
     /// `f` on parameters, slots and gradients: on all at once, unless somebody watches.
-    fn blocks<const N: usize>(mut self, f: &OnBlock<'_, N>) {
+    #[cfg_attr(target_os = "none", inline(always))]
+    fn blocks<const N: usize>(mut self, f: impl Fn([&mut [f32]; N], &[f32])) {
         let len = self.params.len().max(1);
         let mut slots = rows_mut(self.state, len);
         let outs = from_fn(|i| if i == 0 { take(&mut self.params) } else { slots.next().unwrap_or_default() });
         match self.health {
             None => f(outs, self.grads),
-            Some(health) => *health = each_block(outs, self.grads, f),
+            Some(health) => *health = each_block(outs, self.grads, &f),
         }
     }
 }

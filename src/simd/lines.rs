@@ -1,7 +1,5 @@
 //! What a product of single floats reads: lines of an operand side by side, a float of each at a step, checked once for all.
 
-use super::Rows;
-use super::rows::Tile;
 use core::marker::PhantomData;
 
 /// `f(0)` to `f(N - 1)`, written out: where code is compiled to be small a loop stays a loop, and what it indexes by its
@@ -52,8 +50,14 @@ pub(crate) trait Lines<const N: usize>: Copy {
 
     /// Where each line goes on, if its floats lie side by side.
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-    fn rows(&mut self) -> &mut [*const f32] {
-        &mut []
+    fn rows(&self) -> &[*const f32] {
+        &[]
+    }
+
+    /// Where the lines go on, and the step, if they lie side by side.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    fn column(&self) -> Option<(*const f32, usize)> {
+        None
     }
 }
 
@@ -102,8 +106,8 @@ impl<const N: usize> Lines<N> for Along<N> {
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
     #[inline(always)]
-    fn rows(&mut self) -> &mut [*const f32] {
-        &mut self.0
+    fn rows(&self) -> &[*const f32] {
+        &self.0
     }
 }
 
@@ -135,55 +139,54 @@ impl<const N: usize> Lines<N> for Across<N> {
     fn skip(self) -> Self {
         Self { place: self.place.wrapping_add(self.step), ..self }
     }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    fn column(&self) -> Option<(*const f32, usize)> {
+        Some((self.place, self.step))
+    }
 }
 
-/// A product's operands as lines that are multiplied with each other, and its result.
-pub(crate) struct Product<'a> {
+/// A product's operands as lines that are multiplied with each other.
+pub(crate) struct Operands<'a> {
     a: *const f32,
     b: *const f32,
     strides: [[usize; 2]; 2],
     depth: usize,
-    c: Rows<'a>,
+    shape: [usize; 2],
     slices: PhantomData<&'a [f32]>,
 }
 
-impl<'a> Product<'a> {
-    /// A line of `a` for each row of `c`, one of `b` for each column: so far apart, and their floats, as their strides say.
-    /// `None` where a slice ends too early.
+impl<'a> Operands<'a> {
+    /// As many lines of `a` as the result has rows, as many of `b` as it has columns: so far apart, and their floats, as their
+    /// strides say. `None` where a slice ends too early.
     #[inline(always)]
     pub(crate) fn new(
         (a, a_strides): (&'a [f32], [usize; 2]),
         (b, b_strides): (&'a [f32], [usize; 2]),
         depth: usize,
-        c: Rows<'a>,
+        shape: [usize; 2],
     ) -> Option<Self> {
-        let [rows, columns] = c.shape();
-        let fits = holds(a, rows, depth, a_strides)? && holds(b, columns, depth, b_strides)?;
+        let fits = holds(a, shape[0], depth, a_strides)? && holds(b, shape[1], depth, b_strides)?;
         let strides = [a_strides, b_strides];
-        fits.then_some(Self { a: a.as_ptr(), b: b.as_ptr(), strides, depth, c, slices: PhantomData })
+        fits.then_some(Self { a: a.as_ptr(), b: b.as_ptr(), strides, depth, shape, slices: PhantomData })
     }
 
-    /// The shape of the result.
+    /// What the `R x V` elements from this row and column on are made of; `None` where there are not so many.
     #[inline(always)]
-    pub(crate) fn shape(&self) -> [usize; 2] {
-        self.c.shape()
-    }
-
-    /// What the `R x V` elements from this row and column on are made of, and where they go.
-    #[inline(always)]
-    pub(crate) fn tile<A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(
-        &mut self,
+    pub(crate) fn steps<A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(
+        &self,
         [row, column]: [usize; 2],
-    ) -> Option<(Steps<'_, A, B, R, V>, Tile<'_, R, V>)> {
-        let c = self.c.tile([row, column])?;
+    ) -> Option<Steps<'a, A, B, R, V>> {
+        let is_within = self.shape[0].checked_sub(row)? >= R && self.shape[1].checked_sub(column)? >= V;
         let [a_strides, b_strides] = self.strides;
-        if !A::are_such(a_strides) || !B::are_such(b_strides) {
+        if !is_within || !A::are_such(a_strides) || !B::are_such(b_strides) {
             return None;
         }
         // Without steps they may point outside, where nobody reads.
         let a = A::new(self.a.wrapping_add(row.wrapping_mul(a_strides[0])), a_strides);
         let b = B::new(self.b.wrapping_add(column.wrapping_mul(b_strides[0])), b_strides);
-        Some((Steps { a, b, left: self.depth, slices: PhantomData }, c))
+        Some(Steps { a, b, left: self.depth, slices: PhantomData })
     }
 }
 
@@ -203,28 +206,27 @@ pub(crate) struct Steps<'a, A, B, const R: usize, const V: usize> {
 }
 
 impl<A: Lines<R>, B: Lines<V>, const R: usize, const V: usize> Steps<'_, A, B, R, V> {
-    /// Adds to the sums, `V` for each of `R`, what a loop of the target takes of the products, in order: nothing where it has none
-    /// for such lines. Answers the rest.
+    /// Adds the products to the sums, `V` for each of `R`, in order, by a loop of the target; whether it has one for such lines.
     #[inline(always)]
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-    pub(crate) fn begin(mut self, sums: &mut [[f32; V]; R]) -> Self {
+    pub(crate) fn add_to(&self, sums: &mut [[f32; V]; R]) -> bool {
         // SAFETY: `left` is how many floats are left of each line, see `for_each`.
-        self.left -= unsafe { super::vfp::begin(self.left, self.a.rows(), self.b.rows(), sums.as_flattened_mut()) };
-        self
+        unsafe { super::vfp::add(self.left, &self.a, &self.b, sums.as_flattened_mut()) }
     }
 
     #[inline(always)]
     #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
-    pub(crate) fn begin(self, _: &mut [[f32; V]; R]) -> Self {
-        self
+    #[expect(clippy::unused_self, reason = "no such loop here")]
+    pub(crate) fn add_to(&self, _: &mut [[f32; V]; R]) -> bool {
+        false
     }
 
     /// `f` of what both lines have at each step, in order.
     #[inline(always)]
     pub(crate) fn for_each(mut self, mut f: impl FnMut([f32; R], [f32; V])) {
         while self.left > 0 {
-            // SAFETY: `left` is how many floats are left of each line. `Product::new` checked that all lines are so long, and
-            // `Product::tile`, by way of C, whose shape says how many lines there are, that these exist.
+            // SAFETY: `left` is how many floats are left of each line. `Operands::new` checked that all lines are so long, and
+            // `Operands::steps` that these exist.
             unsafe { f(self.a.get(), self.b.get()) }
             (self.a, self.b) = (self.a.skip(), self.b.skip());
             self.left -= 1;
@@ -234,8 +236,7 @@ impl<A: Lines<R>, B: Lines<V>, const R: usize, const V: usize> Steps<'_, A, B, R
 
 #[cfg(test)]
 mod tests {
-    use super::{Across, Along, Lines, Product};
-    use crate::simd::Rows;
+    use super::{Across, Along, Lines, Operands};
     use std::vec::Vec;
 
     fn count(xs: usize) -> Vec<f32> {
@@ -246,13 +247,13 @@ mod tests {
     fn reads_to_the_last_float<A: Lines<2>, B: Lines<3>>(a_strides: [usize; 2], b_strides: [usize; 2]) {
         let a = count(1 + a_strides[0] + 3 * a_strides[1]);
         let b = count(1 + 2 * b_strides[0] + 3 * b_strides[1]);
-        let mut c = [0.0; 6];
-        let mut product = |a, b, depth| -> Option<Vec<_>> {
-            let c = Rows::new(&mut c, [2, 3], 3)?;
-            let mut product = Product::new((a, a_strides), (b, b_strides), depth, c)?;
-            assert!(product.tile::<A, B, 2, 3>([1, 0]).is_none() && product.tile::<A, B, 2, 3>([0, 1]).is_none());
+        let steps = |a, b, depth| -> Option<Vec<_>> {
+            let operands = Operands::new((a, a_strides), (b, b_strides), depth, [2, 3])?;
+            for outside in [[1, 0], [0, 1], [3, 0], [0, usize::MAX]] {
+                assert!(operands.steps::<A, B, 2, 3>(outside).is_none());
+            }
             let mut all = Vec::new();
-            product.tile::<A, B, 2, 3>([0, 0])?.0.for_each(|a, b| all.push((a, b)));
+            operands.steps::<A, B, 2, 3>([0, 0])?.for_each(|a, b| all.push((a, b)));
             Some(all)
         };
         let expected: Vec<_> = (0..4)
@@ -261,11 +262,11 @@ mod tests {
                 ([0, 1].map(|i| at(i, a_strides)), [0, 1, 2].map(|v| at(v, b_strides)))
             })
             .collect();
-        assert_eq!(product(&a, &b, 4), Some(expected));
-        assert!(product(&a[..a.len() - 1], &b, 4).is_none());
-        assert!(product(&a, &b[..b.len() - 1], 4).is_none());
-        assert!(product(&a, &b, usize::MAX).is_none());
-        assert_eq!(product(&[], &[], 0), Some(Vec::new()));
+        assert_eq!(steps(&a, &b, 4), Some(expected));
+        assert!(steps(&a[..a.len() - 1], &b, 4).is_none());
+        assert!(steps(&a, &b[..b.len() - 1], 4).is_none());
+        assert!(steps(&a, &b, usize::MAX).is_none());
+        assert_eq!(steps(&[], &[], 0), Some(Vec::new()));
     }
 
     #[test]
@@ -277,12 +278,11 @@ mod tests {
 
     #[test]
     fn lines_of_another_kind_are_not_read() {
-        let (a, b, mut c) = (count(8), count(8), [0.0; 4]);
-        let c = Rows::new(&mut c, [2, 2], 2).expect("the lengths fit");
-        let mut product = Product::new((&a, [4, 1]), (&b, [1, 2]), 4, c).expect("the lengths fit");
-        assert!(product.tile::<Across<2>, Across<2>, 2, 2>([0, 0]).is_none());
-        assert!(product.tile::<Along<2>, Along<2>, 2, 2>([0, 0]).is_none());
-        assert!(product.tile::<Along<2>, Across<2>, 2, 2>([0, 0]).is_some());
-        assert!(product.tile::<Across<1>, Across<1>, 1, 1>([1, 1]).is_some());
+        let (a, b) = (count(8), count(8));
+        let operands = Operands::new((&a, [4, 1]), (&b, [1, 2]), 4, [2, 2]).expect("the lengths fit");
+        assert!(operands.steps::<Across<2>, Across<2>, 2, 2>([0, 0]).is_none());
+        assert!(operands.steps::<Along<2>, Along<2>, 2, 2>([0, 0]).is_none());
+        assert!(operands.steps::<Along<2>, Across<2>, 2, 2>([0, 0]).is_some());
+        assert!(operands.steps::<Across<1>, Across<1>, 1, 1>([1, 1]).is_some());
     }
 }

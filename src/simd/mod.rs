@@ -48,10 +48,10 @@ pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use {avx2::Avx2, avx512::Avx512};
 
-pub(crate) use lines::{Across, Along, Lines, Product, unrolled};
+pub(crate) use lines::{Across, Along, Lines, Operands, unrolled};
 pub(crate) use prefetch::{prefetch, prefetch_to_write};
 pub(crate) use root::{root, root_f64};
-pub(crate) use rows::Rows;
+pub(crate) use rows::{Rows, Tile};
 pub(crate) use tile::{Column, Registers, RowOffsets, Steps};
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 pub(crate) use vfp::one_by_eight;

@@ -90,15 +90,7 @@ impl<'a> Rows<'a> {
     pub(crate) fn tile<const R: usize, const V: usize>(&mut self, from: [usize; 2]) -> Option<Tile<'_, R, V>> {
         let is_within = self.count.checked_sub(from[0])? >= R && self.columns.checked_sub(from[1])? >= V;
         let part = if is_within { self.cut(from, [R, V]) } else { return None };
-        let (mut rows, mut next) = ([part.data; R], part.data);
-        unrolled::<R>(
-            #[inline(always)]
-            |i| {
-                rows[i] = next;
-                next = next.wrapping_add(part.stride);
-            },
-        );
-        Some(Tile { rows, slice: PhantomData })
+        Some(Tile { data: part.data, stride: part.stride, slice: PhantomData })
     }
 
     /// `f(place, floats)` for each row, or once for all of them where nothing lies between.
@@ -114,26 +106,39 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// `R x V` floats. Indices that are constants are free to check.
+/// `R` rows of `V` floats.
 pub(crate) struct Tile<'a, const R: usize, const V: usize> {
-    rows: [*mut f32; R],
+    data: *mut f32,
+    stride: usize,
     slice: PhantomData<&'a mut [f32]>,
 }
 
 impl<const R: usize, const V: usize> Tile<'_, R, V> {
-    /// One of them; 0 where there is none.
+    /// *Writes* its floats to `to`.
     #[inline(always)]
-    pub(crate) fn get(&self, [i, v]: [usize; 2]) -> f32 {
-        // SAFETY: `Rows::tile` checked that there are so many rows and columns.
-        if i < R && v < V { unsafe { *self.rows[i].add(v) } } else { 0.0 }
+    pub(crate) fn load(&self, to: &mut [[f32; V]; R]) {
+        let mut row = self.data;
+        for to in to {
+            unrolled::<V>(
+                #[inline(always)]
+                // SAFETY: `Rows::tile` checked that there are so many rows and columns.
+                |v| to[v] = unsafe { *row.add(v) },
+            );
+            row = row.wrapping_add(self.stride);
+        }
     }
 
-    /// *Writes* one of them.
+    /// *Writes* all of it.
     #[inline(always)]
-    pub(crate) fn set(&mut self, [i, v]: [usize; 2], x: f32) {
-        if i < R && v < V {
-            // SAFETY: as in `get`.
-            unsafe { *self.rows[i].add(v) = x }
+    pub(crate) fn store(&mut self, from: &[[f32; V]; R]) {
+        let mut row = self.data;
+        for from in from {
+            unrolled::<V>(
+                #[inline(always)]
+                // SAFETY: as in `load`.
+                |v| unsafe { *row.add(v) = from[v] },
+            );
+            row = row.wrapping_add(self.stride);
         }
     }
 }

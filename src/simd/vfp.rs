@@ -4,22 +4,34 @@
 //! They multiply, then add. `vmla` rounds twice too, and is one instruction, but takes three cycles on a Cortex-M4, where these
 //! two take two. Two sums take turns, as an addition waits for the one before.
 
-use super::lines::unrolled;
+use super::lines::{Lines, unrolled};
 use core::arch::asm;
 
-/// `sums[i][v] += a[i] . b[v]` over as many of the next `left` floats of each as a loop here takes; moves `a` and `b` on behind
-/// them and answers how many they were.
+/// `sums[V i + v] += a[i] . b[v]` over the next `left` floats of each line, in order; whether there is a loop for such lines.
 ///
 /// # Safety
-/// - each of `a` and of `b` points to `left` floats.
+/// - each of the lines of `a` and of `b` has `left` floats left.
 #[inline(always)]
-pub(super) unsafe fn begin(left: usize, a: &mut [*const f32], b: &mut [*const f32], sums: &mut [f32]) -> usize {
-    if let (1.., Ok(a), Ok(b), Ok(sums)) = (left / 2, a.try_into(), b.try_into(), sums.try_into()) {
-        // SAFETY: the caller's promise.
-        unsafe { four_by_four(left / 2, a, b, sums) }
-        return left / 2 * 2;
+pub(super) unsafe fn add<const R: usize, const V: usize>(
+    left: usize,
+    a: &impl Lines<R>,
+    b: &impl Lines<V>,
+    sums: &mut [f32],
+) -> bool {
+    let Ok(sums) = sums.try_into() else { return false };
+    if left == 0 {
+        return true;
     }
-    0
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (a.column(), b.column(), a.rows().try_into(), b.rows().try_into()) {
+            (Some(a), Some(b), ..) => across_by_across(left, a, b, sums),
+            (None, Some(b), Ok(a), _) => along_by_across(left, a, b, sums),
+            (None, None, Ok(a), Ok(b)) => along_by_along(left, a, b, sums),
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Four products for each of two sums.
@@ -165,17 +177,30 @@ macro_rules! two_for_four_sums {
     };
 }
 
-/// `sums[4 i + v] += a[i] . b[v]` over two floats of each at a time, in order; moves `a` and `b` on behind the last.
+/// A product for each of 16 sums, from `s16-s19` of `a` and `s20-s23` of `b`.
+macro_rules! one_for_16_sums {
+    () => {
+        concat!(
+            "vmla.f32 s0, s16, s20\n vmla.f32 s1, s16, s21\n vmla.f32 s2, s16, s22\n vmla.f32 s3, s16, s23\n",
+            "vmla.f32 s4, s17, s20\n vmla.f32 s5, s17, s21\n vmla.f32 s6, s17, s22\n vmla.f32 s7, s17, s23\n",
+            "vmla.f32 s8, s18, s20\n vmla.f32 s9, s18, s21\n vmla.f32 s10, s18, s22\n vmla.f32 s11, s18, s23\n",
+            "vmla.f32 s12, s19, s20\n vmla.f32 s13, s19, s21\n vmla.f32 s14, s19, s22\n vmla.f32 s15, s19, s23\n",
+        )
+    };
+}
+
+/// `sums[4 i + v] += a[i] . b[v]` for four rows of `a` and of `b`, over two floats of each at a time, in order.
 ///
 /// # Safety
-/// - `twos` is not 0;
-/// - each of `a` and of `b` points to so many times two floats.
+/// - each of the rows has `left` floats.
 #[inline(always)]
-unsafe fn four_by_four(twos: usize, a: &mut [*const f32; 4], b: &mut [*const f32; 4], sums: &mut [f32; 16]) {
+unsafe fn along_by_along(left: usize, a: &[*const f32; 4], b: &[*const f32; 4], sums: &mut [f32; 16]) {
     // SAFETY: it reads what the caller promises, and reads and writes the sums.
     unsafe {
         asm!(
             "vldmia {sums}, {{s0-s15}}",
+            "subs {left}, {left}, #2",
+            "blo 3f",
             "2: vldmia {b0}!, {{s16-s17}}",
             "vldmia {b1}!, {{s18-s19}}",
             "vldmia {b2}!, {{s20-s21}}",
@@ -184,16 +209,90 @@ unsafe fn four_by_four(twos: usize, a: &mut [*const f32; 4], b: &mut [*const f32
             two_for_four_sums!("a1", "s4", "s5", "s6", "s7"),
             two_for_four_sums!("a2", "s8", "s9", "s10", "s11"),
             two_for_four_sums!("a3", "s12", "s13", "s14", "s15"),
-            "subs {twos}, {twos}, #1",
-            "bne 2b",
-            "vstmia {sums}, {{s0-s15}}",
-            twos = inout(reg) twos => _, sums = in(reg) sums.as_mut_ptr(),
-            a0 = inout(reg) a[0], a1 = inout(reg) a[1], a2 = inout(reg) a[2], a3 = inout(reg) a[3],
-            b0 = inout(reg) b[0], b1 = inout(reg) b[1], b2 = inout(reg) b[2], b3 = inout(reg) b[3],
+            "subs {left}, {left}, #2",
+            "bhs 2b",
+            "3: adds {left}, {left}, #2",
+            "beq 4f",
+            "vldr s16, [{a0}]\n vldr s17, [{a1}]\n vldr s18, [{a2}]\n vldr s19, [{a3}]",
+            "vldr s20, [{b0}]\n vldr s21, [{b1}]\n vldr s22, [{b2}]\n vldr s23, [{b3}]",
+            one_for_16_sums!(),
+            "4: vstmia {sums}, {{s0-s15}}",
+            left = inout(reg) left => _, sums = in(reg) sums.as_mut_ptr(),
+            a0 = inout(reg) a[0] => _, a1 = inout(reg) a[1] => _, a2 = inout(reg) a[2] => _, a3 = inout(reg) a[3] => _,
+            b0 = inout(reg) b[0] => _, b1 = inout(reg) b[1] => _, b2 = inout(reg) b[2] => _, b3 = inout(reg) b[3] => _,
             out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
             out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
             out("s16") _, out("s17") _, out("s18") _, out("s19") _, out("s20") _, out("s21") _, out("s22") _,
             out("s23") _, out("s24") _, out("s25") _, out("s26") _, out("s27") _, out("s28") _, out("s29") _,
+            options(nostack)
+        );
+    }
+}
+
+/// `sums[4 i + v] += a[i] . b[v]` for four rows of `a` and four columns of `b`, which lie side by side, its floats a step apart.
+///
+/// # Safety
+/// - `left` is not 0;
+/// - each of the rows and columns has so many floats.
+#[inline(always)]
+unsafe fn along_by_across(left: usize, a: &[*const f32; 4], (b, step): (*const f32, usize), sums: &mut [f32; 16]) {
+    // SAFETY: it reads what the caller promises, and reads and writes the sums.
+    unsafe {
+        asm!(
+            "vldmia {sums}, {{s0-s15}}",
+            "2: vldmia {a0}!, {{s16}}",
+            "vldmia {a1}!, {{s17}}",
+            "vldmia {a2}!, {{s18}}",
+            "vldmia {a3}!, {{s19}}",
+            "vldmia {b}, {{s20-s23}}",
+            "add {b}, {step}",
+            one_for_16_sums!(),
+            "subs {left}, {left}, #1",
+            "bne 2b",
+            "vstmia {sums}, {{s0-s15}}",
+            left = inout(reg) left => _, sums = in(reg) sums.as_mut_ptr(),
+            a0 = inout(reg) a[0] => _, a1 = inout(reg) a[1] => _, a2 = inout(reg) a[2] => _, a3 = inout(reg) a[3] => _,
+            b = inout(reg) b => _, step = in(reg) step * size_of::<f32>(),
+            out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+            out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+            out("s16") _, out("s17") _, out("s18") _, out("s19") _, out("s20") _, out("s21") _, out("s22") _,
+            out("s23") _,
+            options(nostack)
+        );
+    }
+}
+
+/// As [`along_by_across`], for four columns of `a` too.
+///
+/// # Safety
+/// - `left` is not 0;
+/// - each of the columns has so many floats.
+#[inline(always)]
+unsafe fn across_by_across(
+    left: usize,
+    (a, a_step): (*const f32, usize),
+    (b, b_step): (*const f32, usize),
+    sums: &mut [f32; 16],
+) {
+    // SAFETY: it reads what the caller promises, and reads and writes the sums.
+    unsafe {
+        asm!(
+            "vldmia {sums}, {{s0-s15}}",
+            "2: vldmia {a}, {{s16-s19}}",
+            "add {a}, {a_step}",
+            "vldmia {b}, {{s20-s23}}",
+            "add {b}, {b_step}",
+            one_for_16_sums!(),
+            "subs {left}, {left}, #1",
+            "bne 2b",
+            "vstmia {sums}, {{s0-s15}}",
+            left = inout(reg) left => _, sums = in(reg) sums.as_mut_ptr(),
+            a = inout(reg) a => _, a_step = in(reg) a_step * size_of::<f32>(),
+            b = inout(reg) b => _, b_step = in(reg) b_step * size_of::<f32>(),
+            out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+            out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+            out("s16") _, out("s17") _, out("s18") _, out("s19") _, out("s20") _, out("s21") _, out("s22") _,
+            out("s23") _,
             options(nostack)
         );
     }

@@ -2,6 +2,9 @@
 
 #![cfg_attr(target_os = "none", no_std)]
 
+#[cfg(not(small))]
+pub mod golden;
+pub mod head;
 #[cfg(target_os = "none")]
 pub mod rt;
 pub mod training;

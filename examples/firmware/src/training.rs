@@ -3,6 +3,7 @@
 //! All buffers are arrays whose lengths are constants of the net, so they can be `static`.
 
 use core::convert::Infallible;
+use flatgrad::checkpoint::{self, Header, Parts, PartsMut};
 use flatgrad::net::{Layer, Sequential};
 use flatgrad::optim::Adam;
 use flatgrad::{Result, sequential};
@@ -70,6 +71,46 @@ impl Run {
             ADAM.step(&mut self.params, grads, &mut self.state)?;
         }
         Ok(loss)
+    }
+}
+
+/// A checkpoint of a run, as it would lie in flash.
+#[derive(Debug)]
+pub struct Saved([u8; SAVED]);
+
+const STATE: usize = ADAM.state_len(PARAMS);
+const SAVED: usize = checkpoint::len(PARAMS, 0, STATE, size_of::<u32>());
+/// Any number: a checkpoint of another net is refused.
+const MODEL: u64 = 0x0064_0032_0010;
+
+impl Saved {
+    /// None yet.
+    pub const EMPTY: Self = Self([0; SAVED]);
+}
+
+impl Run {
+    /// *Writes* a checkpoint after so many steps.
+    ///
+    /// # Errors
+    /// None: the lengths fit.
+    pub fn save(&self, steps: u32, to: &mut Saved) -> Result<()> {
+        let header = Header { model: MODEL, step: steps.into(), ..Header::default() };
+        let generator = &self.random.state.to_le_bytes();
+        let parts = Parts { params: &self.params, optimizer: &self.state, generator, ..Parts::default() };
+        checkpoint::save(header, parts, &mut to.0)
+    }
+
+    /// Goes back to a checkpoint; *writes* all of the run, and answers the steps taken.
+    ///
+    /// # Errors
+    /// Where there is none; nothing is written.
+    pub fn load(&mut self, from: &Saved) -> Result<u32> {
+        let mut generator = [0; size_of::<u32>()];
+        let (params, optimizer) = (&mut self.params[..], &mut self.state[..]);
+        let parts = PartsMut { params, optimizer, generator: &mut generator, ..PartsMut::default() };
+        let header = checkpoint::load(&from.0, MODEL, parts)?;
+        self.random.state = u32::from_le_bytes(generator);
+        Ok(header.step as u32)
     }
 }
 

@@ -72,7 +72,7 @@ impl Plan {
             rows = even_part::<1>(m, A_FLOATS / depth);
         }
         let is_large = m.saturating_mul(n).saturating_mul(k) > SMALL;
-        let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024)) && !IS_SCALAR;
+        let packs_a = is_large && (transpose_a || lda.is_multiple_of(1024));
         Self { rows, depth, packs_a, keeps_b: rows < m }
     }
 
@@ -97,8 +97,8 @@ impl Plan {
 }
 
 /// Floats of scratch for a product of these dimensions, on any level.
-pub(super) const fn scratch_len([m, n, k]: [usize; 3], a: (bool, usize), alpha: f32) -> usize {
-    if m == 0 || n == 0 || (IS_SCALAR && alpha == 1.0) {
+pub(super) const fn scratch_len([m, n, k]: [usize; 3], a: (bool, usize)) -> usize {
+    if m == 0 || n == 0 || IS_SCALAR {
         return 0;
     }
     let plan = Plan::new([m, n, k], a);
@@ -229,12 +229,11 @@ impl Panel<'_> {
         let ((b, alpha), depths, shape) = (self.b, self.depths, c.shape());
         let registers = shape[1].div_ceil(S::LANES);
         // Whole registers of rows that are read a few times, or stay in the first-level cache, need no copy, and narrower
-        // ones only that something follows the last. Single floats need not even lie side by side.
+        // ones only that something follows the last.
         let is_near = depths.len * b.stride <= NEAR;
         let is_as_stored = !b.transposed && alpha == 1.0;
         let is_whole = shape[1] == registers * S::LANES;
         let is_in_place = is_as_stored && is_whole && (is_near || shape[0] <= 2 * S::TILE_ROWS);
-        let is_in_place = is_in_place || (S::LANES == 1 && alpha == 1.0 && (is_near || IS_SCALAR));
         let is_flat = is_as_stored && is_near && !is_whole && depths.len * b.stride + registers * S::LANES <= to.len();
         let part = even_part::<LINE>(depths.len, B_DEPTH);
         let mut depth = 0;

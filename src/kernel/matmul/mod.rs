@@ -147,10 +147,10 @@ impl Matmul {
         Self { transpose_a: true, lda: m, ..Self::nt(m, n, k) }
     }
 
-    /// How many floats of scratch [`matmul`] needs: none on targets without vector registers, unless there is an alpha.
+    /// How many floats of scratch [`matmul`] needs: none on targets without vector registers.
     #[must_use]
     pub const fn scratch_len(self) -> usize {
-        block::scratch_len([self.m, self.n, self.k], (self.transpose_a, self.lda), self.alpha)
+        block::scratch_len([self.m, self.n, self.k], (self.transpose_a, self.lda))
     }
 
     /// The slices must fit. Answers the product, and the rows of `c`.

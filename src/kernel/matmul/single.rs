@@ -5,14 +5,19 @@
 //! elements that are done, which gives them the same bits again, or element by element.
 
 use super::sums::Start;
-use crate::simd::{Across, Along, Lines, Product, Rows, Simd, one_by_eight, unrolled};
+use crate::simd::{self, Across, Along, Lines, Operands, Rows, Simd, one_by_eight, unrolled};
 
 /// A product whose operands are checked.
 struct Job<'a> {
-    product: Product<'a>,
+    operands: Operands<'a>,
     start: Start<'a>,
     alpha: f32,
 }
+
+/// The length of a tile's sides.
+const SIDE: usize = 4;
+/// Adds the products of the tile at a place of C to its sums.
+type Tile<S> = fn(S, &Job, [usize; 2], &mut [[f32; SIDE]; SIDE]);
 
 /// *Writes* the product to `c`.
 #[inline(always)]
@@ -21,16 +26,14 @@ pub(super) fn multiply<S: Simd>(s: S, product: super::Product, mut c: Rows) {
     if c.shape()[0] == 1 && !a.transposed && b.transposed && alpha == 1.0 {
         return row(s, a.data.get(..depth).unwrap_or_default(), b.data, b.stride, start, c.row(0));
     }
-    let [step, apart] = b.strides();
-    let Some(product) = Product::new((a.data, a.strides()), (b.data, [apart, step]), depth, c) else { return };
-    let job = &mut Job { product, start, alpha };
-    match (a.transposed, b.transposed) {
-        _ if alpha != 1.0 => elements(s, job, [0, 0]),
-        (false, true) => tiles::<S, Along<4>, Along<4>, 4, 4>(s, job),
-        (false, false) => tiles::<S, Along<4>, Across<4>, 4, 4>(s, job),
-        (true, false) => tiles::<S, Across<4>, Across<4>, 4, 4>(s, job),
-        (true, true) => elements(s, job, [0, 0]),
-    }
+    let tile: Option<Tile<S>> = match (a.transposed, b.transposed) {
+        _ if alpha != 1.0 => None,
+        (false, true) => Some(add::<S, Along<SIDE>, Along<SIDE>, SIDE, SIDE>),
+        (false, false) => Some(add::<S, Along<SIDE>, Across<SIDE>, SIDE, SIDE>),
+        (true, false) => Some(add::<S, Across<SIDE>, Across<SIDE>, SIDE, SIDE>),
+        (true, true) => None,
+    };
+    tiles(s, &product, c, tile);
 }
 
 /// A row times stored rows, `apart` from each other, eight of them side by side where there are instructions for that.
@@ -48,110 +51,131 @@ fn row<S: Simd>(s: S, a: &[f32], b: &[f32], apart: usize, start: Start, c: &mut 
     let mut rest = b;
     for sums in c.chunks_mut(8) {
         let done = one_by_eight(a, rest, apart, sums);
-        let a = a.get(done..).unwrap_or_default();
-        for sum in sums {
-            for (x, y) in a.iter().zip(rest.get(done..).unwrap_or_default()) {
-                *sum = s.mul_add_one(*x, *y, *sum);
+        if let left @ [_, ..] = a.get(done..).unwrap_or_default() {
+            let mut rows = rest;
+            for to in &mut *sums {
+                let mut sum = *to;
+                for (x, y) in left.iter().zip(rows.get(done..).unwrap_or_default()) {
+                    sum = s.mul_add_one(*x, *y, sum);
+                }
+                *to = sum;
+                rows = rows.get(apart..).unwrap_or_default();
             }
-            rest = rest.get(apart..).unwrap_or_default();
         }
+        rest = rest.get(sums.len() * apart..).unwrap_or_default();
     }
 }
 
-/// How many of `len` rows or columns tiles of `size` cover, where the last one may reach back.
+/// How many of `len` rows or columns tiles cover, where the last one may reach back.
 #[inline(always)]
-fn covered(len: usize, size: usize, may_reach_back: bool) -> usize {
-    let rest = len % size;
-    if may_reach_back && len >= size && 2 * rest >= size { len } else { len - rest }
+fn covered(len: usize, may_reach_back: bool) -> usize {
+    let rest = len % SIDE;
+    if may_reach_back && len >= SIDE && 2 * rest >= SIDE { len } else { len - rest }
 }
 
-/// Tiles of `R x V`, and what they leave.
-#[inline(always)]
-fn tiles<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(s: S, job: &mut Job) {
-    let [m, n] = job.product.shape();
+/// Tiles, and the elements that they leave. One function for all kinds of tiles.
+#[inline(never)]
+fn tiles<S: Simd>(s: S, product: &super::Product, mut c: Rows, tile: Option<Tile<S>>) {
+    let super::Product { a, b: (b, alpha), depth, start } = *product;
+    let ([m, n], [step, apart]) = (c.shape(), b.strides());
+    let operands = Operands::new((a.data, a.strides()), (b.data, [apart, step]), depth, [m, n]);
+    let Some(operands) = operands else { return };
+    let job = &Job { operands, start, alpha };
     // What is accumulated must not be accumulated twice.
-    let may_reach_back = !matches!(job.start, Start::Out);
-    let (rows, columns) = (covered(m, R, may_reach_back), covered(n, V, may_reach_back));
-    let mut row = 0;
-    while row < rows {
-        let i = row.min(rows - R);
-        let mut column = 0;
-        while column < columns {
-            tile::<S, A, B, R, V>(s, job, [i, column.min(columns - V)]);
-            column += V;
+    let may_reach_back = !matches!(start, Start::Out);
+    let (mut rows, mut columns) = (0, 0);
+    if let Some(tile) = tile {
+        (rows, columns) = (covered(m, may_reach_back), covered(n, may_reach_back));
+        let mut row = 0;
+        while row < rows {
+            let i = row.min(rows - SIDE);
+            let mut column = 0;
+            while column < columns {
+                write(s, job, &mut c, [i, column.min(columns - SIDE)], tile);
+                column += SIDE;
+            }
+            row += SIDE;
         }
-        row += R;
     }
     if rows < m || columns < n {
-        elements(s, job, [rows, columns]);
+        elements(s, job, &mut c, [rows, columns]);
     }
 }
 
 /// The elements that are not both above and left of a place.
 #[inline(never)]
-fn elements<S: Simd>(s: S, job: &mut Job, [rows, columns]: [usize; 2]) {
-    let [m, n] = job.product.shape();
+fn elements<S: Simd>(s: S, job: &Job, c: &mut Rows, [rows, columns]: [usize; 2]) {
+    let [m, n] = c.shape();
     for row in 0..m {
         for column in if row < rows { columns } else { 0 }..n {
-            tile::<S, Across<1>, Across<1>, 1, 1>(s, job, [row, column]);
+            write(s, job, c, [row, column], add::<S, Across<1>, Across<1>, 1, 1>);
         }
     }
 }
 
-/// The tile at a place of C. A function of its own, so that its loop gets all registers.
-#[inline(never)]
-fn tile<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(
+/// *Writes* the tile at a place of C, by `add`.
+#[inline(always)]
+fn write<S: Simd, const R: usize, const V: usize>(
     s: S,
-    job: &mut Job,
-    [row, column]: [usize; 2],
+    job: &Job,
+    c: &mut Rows,
+    place: [usize; 2],
+    add: impl Fn(S, &Job, [usize; 2], &mut [[f32; V]; R]),
+) {
+    let Some(mut c) = c.tile::<R, V>(place) else { return };
+    let mut sums = [[0.0; V]; R];
+    begin(job.start, place[1], &c, &mut sums);
+    add(s, job, place, &mut sums);
+    c.store(&sums);
+}
+
+/// A function of its own, so that its loop gets all registers.
+#[inline(never)]
+fn add<S: Simd, A: Lines<R>, B: Lines<V>, const R: usize, const V: usize>(
+    s: S,
+    job: &Job,
+    place: [usize; 2],
+    sums: &mut [[f32; V]; R],
 ) {
     let alpha = job.alpha;
-    let Some((steps, mut c)) = job.product.tile::<A, B, R, V>([row, column]) else { return };
-    // A constant: an array of arrays that is made here is made by a loop.
-    let mut sums = const { [[0.0; V]; R] };
-    match job.start {
-        Start::Zero => {}
-        Start::Row(bias) => {
-            let Some(bias) = bias.get(column..).and_then(<[f32]>::first_chunk::<V>) else { return };
-            each::<R, V>(
-                #[inline(always)]
-                |i, v| sums[i][v] = bias[v],
-            );
-        }
-        Start::Out => each::<R, V>(
-            #[inline(always)]
-            |i, v| sums[i][v] = c.get([i, v]),
-        ),
+    let Some(steps) = job.operands.steps::<A, B, R, V>(place) else { return };
+    if steps.add_to(sums) {
+        return;
     }
-    let steps = if const { R * V == 1 } { steps } else { steps.begin(&mut sums) };
     steps.for_each(
         #[inline(always)]
         |a, mut b| {
             if const { R * V == 1 } {
                 b[0] *= alpha;
             }
-            each::<R, V>(
-                #[inline(always)]
-                |i, v| sums[i][v] = s.mul_add_one(a[i], b[v], sums[i][v]),
-            );
+            for i in 0..R {
+                for v in 0..V {
+                    sums[i][v] = s.mul_add_one(a[i], b[v], sums[i][v]);
+                }
+            }
         },
-    );
-    each::<R, V>(
-        #[inline(always)]
-        |i, v| c.set([i, v], sums[i][v]),
     );
 }
 
-/// `f(i, v)` for each of `R x V`, written out.
+/// What the sums of a tile start at, which hold 0.
 #[inline(always)]
-fn each<const R: usize, const V: usize>(mut f: impl FnMut(usize, usize)) {
-    unrolled::<R>(
-        #[inline(always)]
-        |i| {
-            unrolled::<V>(
-                #[inline(always)]
-                |v| f(i, v),
-            );
-        },
-    );
+fn begin<const R: usize, const V: usize>(
+    start: Start,
+    column: usize,
+    c: &simd::Tile<'_, R, V>,
+    sums: &mut [[f32; V]; R],
+) {
+    match start {
+        Start::Zero => {}
+        Start::Row(bias) => {
+            let Some(bias) = bias.get(column..).and_then(<[f32]>::first_chunk::<V>) else { return };
+            for row in sums {
+                unrolled::<V>(
+                    #[inline(always)]
+                    |v| row[v] = bias[v],
+                );
+            }
+        }
+        Start::Out => c.load(sums),
+    }
 }

@@ -121,6 +121,20 @@ pub(crate) fn each_row<S: Simd>(
     );
 }
 
+/// The longest row for [`share_row`].
+pub(crate) const LONGEST_SHARED: usize = UNIT;
+
+/// One row by itself: *writes* `share` times the exponentials' shares to `out`, and answers the largest element and the
+/// logarithm of the sum relative to it.
+#[inline(always)]
+pub(crate) fn share_row<S: Simd>(s: S, x: &[f32], out: &mut [f32], share: f32) -> [f32; 2] {
+    let e = Exponent::PLAIN;
+    let max = key_max(s, e, x);
+    let (parts, _) = exp_row(s, e, Rows::InTo(x, out), max, &[]);
+    scale(s, out, share / parts.sum());
+    [max, s.to_lanes(s.wide(ln_1p(s, s.splat(parts.rest()))))[0]]
+}
+
 #[inline(always)]
 fn each_of_group<S: Simd>(
     s: S,

@@ -13,7 +13,7 @@ mod parts;
 mod row;
 
 pub(crate) use exponent::Exponent;
-pub(crate) use group::{GROUP, PerRow, Sums, Then, each_row, group_rows};
+pub(crate) use group::{GROUP, LONGEST_SHARED, PerRow, Sums, Then, each_row, group_rows, share_row};
 pub(crate) use parts::{PartSums, exp_shares};
 
 use super::map::by_blocks;

@@ -25,6 +25,13 @@ pub(super) fn key_max<S: Simd>(s: S, e: Exponent, x: &[f32]) -> f32 {
 
 #[inline(always)]
 fn key_max_inline<S: Simd>(s: S, e: Exponent, x: &[f32]) -> f32 {
+    if const { S::LANES == 1 } {
+        let mut max = s.splat(f32::NEG_INFINITY);
+        for x in x {
+            max = s.max(e.key(s, s.splat(*x)), max);
+        }
+        return s.to_lanes(s.wide(max))[0];
+    }
     let quarter = x.len() / SIDE_BY_SIDE / VIRTUAL_LANES * VIRTUAL_LANES;
     let mut rest = x;
     let mut quarters: [&[f32]; SIDE_BY_SIDE] = [&[]; SIDE_BY_SIDE];
@@ -112,7 +119,7 @@ pub(super) fn exp_row<S: Simd>(s: S, e: Exponent, row: Rows, max: f32, next: &[f
 }
 
 /// The row is `ins`, or `outs` where that is empty.
-#[cfg_attr(not(target_os = "none"), inline(never))]
+#[inline(never)]
 fn exp_parts<S: Simd, const O: usize, const I: usize>(
     s: S,
     e: Exponent,
@@ -124,6 +131,10 @@ fn exp_parts<S: Simd, const O: usize, const I: usize>(
     s.vectorize(
         #[inline(always)]
         move || {
+            if const { S::LANES == 1 } {
+                let next_max = if next.is_empty() { f32::NEG_INFINITY } else { key_max(s, e, next) };
+                return (one_by_one(s, e, outs, ins, max), next_max);
+            }
             let Taken { outs, ins, parts, next, next_max } = long_parts(s, e, outs, ins, max, next);
             let max = s.splat(max);
             let [ones, others] = map_reduce(
@@ -144,6 +155,30 @@ fn exp_parts<S: Simd, const O: usize, const I: usize>(
             (Parts { ones: total(s, ones), others: total(s, others) }, next_max)
         },
     )
+}
+
+/// [`exp_parts`] of single floats, with little memory: the ones of all lanes are counted together, which is exact.
+#[inline(always)]
+fn one_by_one<S: Simd, const O: usize, const I: usize>(
+    s: S,
+    e: Exponent,
+    mut outs: [&mut [f32]; O],
+    ins: [&[f32]; I],
+    max: f32,
+) -> Parts {
+    let (mut ones, mut others) = (s.splat(0.0), s.wide(s.splat(0.0)));
+    let len = ins.first().map_or_else(|| outs.first().map_or(0, |out| out.len()), |x| x.len());
+    for i in 0..len {
+        let x = ins.first().map_or_else(|| outs.first().and_then(|out| out.get(i)), |x| x.get(i));
+        let y = exp(s, e.of(s, s.splat(x.copied().unwrap_or(max)), s.splat(max)));
+        if let Some(lane) = others.as_mut().get_mut(i % VIRTUAL_LANES) {
+            [ones, *lane] = add_part(s, y, [ones, *lane]);
+        }
+        if let Some(to) = outs.first_mut().and_then(|out| out.get_mut(i..)) {
+            s.store_partial(y, to);
+        }
+    }
+    Parts { ones: s.to_lanes(s.wide(ones))[0], others: total(s, others) }
 }
 
 /// How far ahead, in floats, memory is asked for what a long loop will read and write: its own guesses end at each page.

@@ -1,6 +1,7 @@
 //! `qemu-insn PLUGIN NAME ELF`: runs a program for the Cortex-M4F under QEMU with the plugin and prints a row of the table:
-//! its name, what it executes between its marks, the size of its library part, and what it says of its stack.
+//! its name, what it executes between its marks, the size of its library part and of the compiler's runtime, and what it says of its stack.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -49,6 +50,22 @@ fn symbol(elf: &[u8], sections: &[Section], wanted: &str) -> Option<usize> {
     })
 }
 
+/// Bytes of what the compiler brings along: soft floats and memory functions.
+fn runtime_len(elf: &[u8], sections: &[Section]) -> Option<usize> {
+    const FUNCTION: u8 = 2;
+    let find = |name| sections.iter().find(|section| section.name == name);
+    let (symbols, names) = (find(".symtab")?, find(".strtab")?);
+    // By address, as a function can have two names.
+    let mut functions = BTreeMap::new();
+    for at in (0..symbols.len / 16).map(|i| symbols.offset + i * 16) {
+        let name = text(elf, names.offset + number::<4>(elf, at)?)?;
+        if elf.get(at + 12)? & 15 == FUNCTION && (name.starts_with("__aeabi_") || name.contains("compiler_builtins")) {
+            functions.insert(number::<4>(elf, at + 4)?, number::<4>(elf, at + 8)?);
+        }
+    }
+    Some(functions.values().sum())
+}
+
 fn row(plugin: &str, name: &str, path: &str) -> Result<String, String> {
     let elf = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     let sections = sections(&elf).ok_or(format!("{path} is not a 32-bit ELF file"))?;
@@ -79,7 +96,8 @@ fn row(plugin: &str, name: &str, path: &str) -> Result<String, String> {
     let said = [output.stdout, output.stderr].concat();
     let stack = String::from_utf8_lossy(&said).trim().to_owned();
     let (flash, ram) = (len(".text") + len(".rodata") + len(".data"), len(".data") + len(".bss"));
-    Ok(format!("| {name} | {insns} | {cycles} | {flash} | {ram} | {stack} |"))
+    let runtime = runtime_len(&elf, &sections).ok_or(format!("{path} has no symbols"))?;
+    Ok(format!("| {name} | {insns} | {cycles} | {} | {runtime} | {ram} | {stack} |", flash - runtime))
 }
 
 fn read_counts(path: &Path) -> Option<[[u64; 2]; 2]> {
