@@ -336,27 +336,30 @@ fn lbfgs_without_memory_without_iterations_and_without_sense() {
 #[test]
 fn lbfgs_hands_on_the_error_of_a_closure() {
     let error = Error::Value { argument: "x", expected: "better" };
-    for line_search in [LineSearch::None, LineSearch::StrongWolfe] {
-        let lbfgs = Lbfgs { history_size: 4, max_iter: 3, line_search, ..Lbfgs::new() };
-        for fails_at in 1..4 {
-            let (mut params, mut state, mut calls) = (numbers(7, 1), vec![0.0; lbfgs.state_len(7)], 0);
-            let mut last = Vec::new();
-            let result = lbfgs.step(&mut params, &mut state, |x, dx| {
-                calls += 1;
-                last = x.to_vec();
-                if calls == fails_at { Err(error) } else { bowl(x, dx) }
-            });
-            assert_eq!(result, Err(error));
-            assert_eq!(params, last);
-            // The next step is a first one.
-            let mut fresh = (params.clone(), vec![0.0; state.len()]);
-            lbfgs.step(&mut params, &mut state, bowl).expect("a step");
-            lbfgs.step(&mut fresh.0, &mut fresh.1, bowl).expect("a step");
-            assert_eq!(bits(&params), bits(&fresh.0));
+    // The level must not change between the two steps that are compared.
+    on_every_level(|_| {
+        for line_search in [LineSearch::None, LineSearch::StrongWolfe] {
+            let lbfgs = Lbfgs { history_size: 4, max_iter: 3, line_search, ..Lbfgs::new() };
+            for fails_at in 1..4 {
+                let (mut params, mut state, mut calls) = (numbers(7, 1), vec![0.0; lbfgs.state_len(7)], 0);
+                let mut last = Vec::new();
+                let result = lbfgs.step(&mut params, &mut state, |x, dx| {
+                    calls += 1;
+                    last = x.to_vec();
+                    if calls == fails_at { Err(error) } else { bowl(x, dx) }
+                });
+                assert_eq!(result, Err(error));
+                assert_eq!(params, last);
+                // The next step is a first one.
+                let mut fresh = (params.clone(), vec![0.0; state.len()]);
+                lbfgs.step(&mut params, &mut state, bowl).expect("a step");
+                lbfgs.step(&mut fresh.0, &mut fresh.1, bowl).expect("a step");
+                assert_eq!(bits(&params), bits(&fresh.0));
+            }
+            let (mut params, mut state) = ([1.0; 7], vec![0.0; lbfgs.state_len(7)]);
+            assert!(lbfgs.step(&mut params, &mut state[1..], |_, _| panic!("it is not called")).is_err());
         }
-        let (mut params, mut state) = ([1.0; 7], vec![0.0; lbfgs.state_len(7)]);
-        assert!(lbfgs.step(&mut params, &mut state[1..], |_, _| panic!("it is not called")).is_err());
-    }
+    });
 }
 
 /// The norm in f64.
