@@ -2,9 +2,11 @@ use crate::probe;
 use crate::tape::AnyRng;
 
 probe!(data::batch_count);
-probe!(data::batches = |order: &[u32], size, drop_last, i| {
-    flatgrad::data::batches(order, size, drop_last).map(|mut all| all.nth(i).map(<[u32]>::len))
-});
+probe!(
+    data::batches = |order: &[u32], size, drop_last, i| {
+        flatgrad::data::batches(order, size, drop_last).map(|mut all| all.nth(i).map(<[u32]>::len))
+    }
+);
 probe!(data::fit_standard);
 probe!(data::gather as fn(&[f32], _, _, _) -> _);
 probe!(data::identity);

@@ -2,12 +2,12 @@ use crate::probe;
 use flatgrad::optim::{Groups, Lbfgs, MuonOf, Optimizer, Sgd};
 use flatgrad::{Health, Result};
 
+/// What L-BFGS asks for losses and gradients.
+type Closure<'c> = &'c mut dyn FnMut(&[f32], &mut [f32]) -> Result<f32>;
+
 probe!(
     optim::Lbfgs::step =
-        |lbfgs: &Lbfgs,
-         params: &mut [f32],
-         state: &mut [f32],
-         closure: &mut dyn FnMut(&[f32], &mut [f32]) -> Result<f32>| { lbfgs.step(params, state, closure) }
+        |lbfgs: &Lbfgs, params: &mut [f32], state: &mut [f32], closure: Closure| { lbfgs.step(params, state, closure) }
 );
 probe!(optim::Adadelta::new);
 probe!(optim::Adadelta::state_len);
