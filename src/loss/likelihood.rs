@@ -119,7 +119,9 @@ impl Pointwise<2, 2> for OfRate {
     fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let rate = s.add(x, s.splat(self.eps));
         // loss = x - t ln rate: dx = 1 - t / rate
-        let divisor = s.select(s.eq(rate, s.splat(0.0)), s.splat(f32::MIN_POSITIVE), rate);
+        // 0 of a target of 0, also of a rate of 0.
+        let is_nothing = s.eq(s.add(s.abs(t), s.abs(rate)), s.splat(0.0));
+        let divisor = s.select(is_nothing, s.splat(1.0), rate);
         let [loss, dtarget] = of_count(s, self.full, t, x, ln(s, rate));
         (loss, [s.sub(s.splat(1.0), s.div(t, divisor)), dtarget])
     }
@@ -217,9 +219,9 @@ impl Pointwise<4, 3> for OfNormal {
         let reciprocal = s.div(one, v);
         let d = s.sub(x, t);
         let dx = s.mul(d, reciprocal);
-        // loss = (ln v + d^2 / v) / 2: dv = (1 - d^2 / v) / (2 v)
-        let loss = s.mul_add(half, s.mul_add(d, dx, ln(s, v)), s.splat(self.constant));
-        let dvar = s.mul(s.mul(half, reciprocal), s.mul_add(s.neg(d), dx, one));
+        // loss = (ln v + d^2 / v) / 2: dv = (1 / v - (d / v)^2) / 2
+        let loss = s.mul_add(s.mul(half, d), dx, s.mul_add(half, ln(s, v), s.splat(self.constant)));
+        let dvar = s.mul_add(s.mul(s.neg(half), dx), dx, s.mul(half, reciprocal));
         (loss, [dx, s.neg(dx), dvar])
     }
 }

@@ -218,7 +218,12 @@ impl<'a> Pass<'a> {
 
     /// The loss, reduced. *Writes* what was asked for.
     pub(super) fn run<P: Pointwise<I, G>, const I: usize, const G: usize>(self, loss: P) -> f32 {
-        let factor = 1.0 / self.reduced.divisor;
+        self.run_times(1.0, loss)
+    }
+
+    /// The same where the gradients are so many times those of `loss`.
+    pub(super) fn run_times<P: Pointwise<I, G>, const I: usize, const G: usize>(self, times: f32, loss: P) -> f32 {
+        let factor = times / self.reduced.divisor;
         blocks(self, &|level, ins, losses, outs, sizes| {
             dispatch!(level, s => rows(s, loss, factor, ins, (losses, outs), sizes));
         })
