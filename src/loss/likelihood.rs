@@ -43,7 +43,8 @@ impl Default for PoissonNll {
 ///
 /// As [`torch.nn.PoissonNLLLoss`](https://pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html). Where `e^x` overflows, from
 /// 88.8 on, value and gradient are infinite; at infinite `x` the value is the limit, where PyTorch gives NaN. A rate below
-/// `-eps` is NaN.
+/// `-eps` is NaN. At a rate of `-eps` value and gradient are infinite, but with a target of 0 those of the rate alone, and with `full` a target
+/// up to 0 has its gradient: PyTorch gives NaN for both.
 ///
 /// # Errors
 /// [`Error::Length`] where a slice is not as long as `x`, [`Error::Value`] where `eps` is negative or NaN; nothing is written.

@@ -50,7 +50,7 @@ use crate::shape::check_len;
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum Reduction<'a> {
-    /// Their mean; NaN for no rows, as in PyTorch.
+    /// Their mean; NaN for no rows, and infinite where their sum is above `f32::MAX`, as in PyTorch.
     #[default]
     Mean,
     /// Their sum.
