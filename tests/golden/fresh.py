@@ -194,6 +194,23 @@ def class_losses():
                     every_reduction("nll_loss", "nll_loss", f"{kind}/w_{w_kind}/{size((n, c))}", params, inputs, call, ["input"])
 
 
+def linear_heads():
+    for n, width, c in ((1, 3, 2), (7, 3, 5), (9, 17, 15), (5, 1, 31), (3, 2, 193), (0, 3, 5)) * 2:
+        w_kind, w = weights(c)
+        params = {"label_smoothing": R.choice((0.0, 0.1, 0.3, 1.0)), "ignore_index": R.choice((-100, 0, c - 1, 255))}
+        t = torch.where(uniform(n) < R.choice((0.0, 0.3)), torch.tensor(params["ignore_index"]), choose(range(c), n)).long()
+        scale = R.choice((1.0, 1.0, 30.0))
+        inputs = {"input": draw(n, width, scale=scale), "linear_weight": draw(c, width), "target": t}
+        if R.random() < 0.7:
+            inputs["linear_bias"] = with_specials(draw(c), 0.1 if c > 2 else 0.0, (-INF, 0.0))
+        grads = list(inputs.keys() - {"target"})
+        inputs |= {"weight": w} if w is not None else {}
+        call = lambda v, r: F.linear_cross_entropy(
+            v["input"], v["linear_weight"], v["target"], linear_bias=v.get("linear_bias"), weight=v.get("weight"), reduction=r, **params)
+        label = f"{n}x{width}x{c}/w_{w_kind}"
+        every_reduction("linear_cross_entropy", "linear_cross_entropy", label, params, inputs, call, grads)
+
+
 def pointwise(group, fn, label, params, inputs, call, grads, reductions=REDUCTIONS):
     every_reduction(group, fn, f"{label}/{size(inputs['target'].shape)}", params, inputs, call, grads, reductions)
 
@@ -394,9 +411,9 @@ def activations():
             for n in (*WIDTHS, 1000, 0, "special", "special"):
                 params = {key: R.choice(values) for key, values in options.items()}
                 x = any_of(n) if n != "special" else floats(R.sample(SPECIAL, len(SPECIAL)))
-                if fn in ("elu", "celu", "selu", "gelu") and n != "special":
+                if fn in ("elu", "celu", "selu", "gelu", "softsign") and n != "special":
                     # Ours are made from the output, as those of sigmoid and tanh: with an absolute error. And far down GELU is 0 in float64.
-                    x = x.clamp(min=-4.0 * min(1.0, abs(params.get("alpha", 1.0))))
+                    x = x.clamp(max=20.0, min=-4.0 * min(1.0, abs(params.get("alpha", 1.0))))
                 inputs = {"input": x}
                 if n != "special":
                     inputs["grad_output"] = any_of(n)
@@ -654,7 +671,7 @@ def traces():
         add("training_trace", "mlp_train", f"{fn}/{act}", given, inputs, call)
 
 
-for write in (class_losses, regression, binary, likelihoods, margins, alignments, rows_of_softmax, activations, layers, optimizers, clipping,
+for write in (class_losses, linear_heads, regression, binary, likelihoods, margins, alignments, rows_of_softmax, activations, layers, optimizers, clipping,
               schedules, metrics, initializers, traces):
     write()
 os.makedirs(FOLDER, exist_ok=True)
