@@ -283,7 +283,7 @@ fn large_on_the_way() {
 
         let (mut each, mut dx) = ([7.0; 2], [7.0; 6]);
         let mut options = loss::MultiMargin::new(3);
-        (options.p, options.weight) = (2, Some(&[0.0, 0.5, 1.0]));
+        (options.p, options.weight) = (2, Some(&[0.0, 0.5, 1.0][..]));
         let x = [0.0, 3e38, 3e38, 0.0, 0.0, 2e38];
         let reduction = Reduction::Each(&mut each);
         loss::multi_margin(&x, &[0, 1], options, reduction, Some(&mut dx)).expect("a loss");
