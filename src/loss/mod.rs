@@ -11,6 +11,7 @@ mod kl_div;
 mod labels;
 mod likelihood;
 mod linear_cross_entropy;
+mod linear_head;
 mod logistic;
 mod losses;
 mod margin;
@@ -19,6 +20,8 @@ mod multilabel_soft_margin;
 mod nll;
 mod pointwise;
 mod regression;
+mod shared;
+mod spread;
 mod triplet;
 mod vectors;
 
