@@ -5,7 +5,7 @@
 mod common;
 
 use common::optimizers::optimizer_of;
-use common::{Case, compare, golden, run};
+use common::{Case, compare, fresh, golden, run};
 use flatgrad::activation::{self, Activation};
 use flatgrad::dense;
 use flatgrad::metrics::{accuracy, argmax, correct};
@@ -173,13 +173,18 @@ fn check_activations(group: &str, count: usize, better: usize) {
         check_better(case, "grad_input", &x, &dx, &mut exceptions);
         used.set(used.get() + exceptions);
     });
-    assert_eq!(used.get(), better * Level::available().count(), "exceptions of {group}");
+    let better = better * Level::available().count();
+    assert!(used.get() == better || fresh().is_some(), "{} exceptions of {group}, not {better}", used.get());
 }
 
 /// With the 16 cases of prelu and the 7 of glu these are all of both files.
 #[test]
-fn activations() {
+fn piecewise_activations() {
     check_activations("activations_piecewise", 132 - 16, 6);
+}
+
+#[test]
+fn smooth_activations() {
     check_activations("activations_smooth", 123 - 7, 12);
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Case, golden, golden_errors, run};
+use common::{Case, fresh, golden, golden_errors, on_every_level, run};
 use flatgrad::loss::{self, Grads, Reduction};
 use flatgrad::{Error, Result};
 use std::cell::RefCell;
@@ -50,7 +50,7 @@ fn check_better(case: &Case, output: &str, got: &[f32], used: &Used) {
     for (row, (start, of, indices, better)) in BETTER.iter().enumerate() {
         let is_of = if start.ends_with('/') { case.name().starts_with(start) } else { case.name() == *start };
         if is_of && *of == output {
-            for &i in *indices {
+            for &i in indices.iter().filter(|_| fresh().is_none()) {
                 assert!(!expected[i].is_finite(), "{}: PyTorch has an answer for {output}[{i}]", case.name());
                 assert_eq!(got[i], *better, "{}: {output}[{i}]", case.name());
                 got[i] = expected[i] as f32;
@@ -176,25 +176,53 @@ const OURS: [&str; 8] = [
     "kl_div",
 ];
 
-#[test]
-fn every_case_is_pytorchs() {
+/// All cases of a group that are of these functions. Of [`BETTER`] nothing may be left over for the first of its group.
+fn every_case_is_pytorchs(group: &str, count: usize, functions: &[&str]) {
     let used = Used::default();
-    let all = |group: &str, count: usize| run(&golden(group, count, |_| true), |case| check(case, &used));
-    all("regression", 125);
-    all("bce", 42);
-    all("bce_with_logits", 64);
-    all("poisson_nll", 55);
-    all("gaussian_nll", 39);
-    all("kl_div", 56);
-    let some = |group: &str, count: usize, functions: &[&str]| {
-        let chosen = golden(group, count, |case| functions.contains(&case.function()));
-        run(&chosen, |case| check(case, &used));
-    };
-    some("margin_losses", 66, &MARGIN);
-    some("empty_batch", 10, &OURS);
-    some("seed_documents", 3, &OURS);
-    let unused: Vec<_> = (0..BETTER.len()).filter(|row| !used.borrow().contains(row)).map(|row| BETTER[row]).collect();
-    assert!(unused.is_empty(), "exceptions that are none: {unused:?}");
+    run(&golden(group, count, |case| functions.contains(&case.function())), |case| check(case, &used));
+    let is_ours =
+        |row: &usize| functions.iter().any(|of| BETTER[*row].0.strip_prefix(of).is_some_and(|x| x.starts_with('/')));
+    let unused = (0..BETTER.len()).filter(is_ours).filter(|row| !used.borrow().contains(row)).map(|row| BETTER[row]);
+    let unused: Vec<_> = unused.collect();
+    let may_be = fresh().is_some() || matches!(group, "empty_batch" | "seed_documents");
+    assert!(unused.is_empty() || may_be, "exceptions that are none: {unused:?}");
+}
+
+#[test]
+fn regression() {
+    every_case_is_pytorchs("regression", 125, &["l1_loss", "mse_loss", "smooth_l1_loss", "huber_loss"]);
+}
+
+#[test]
+fn binary() {
+    every_case_is_pytorchs("bce", 42, &["bce_loss"]);
+    every_case_is_pytorchs("bce_with_logits", 64, &["bce_with_logits"]);
+}
+
+#[test]
+fn poisson() {
+    every_case_is_pytorchs("poisson_nll", 55, &["poisson_nll_loss"]);
+}
+
+#[test]
+fn gaussian() {
+    every_case_is_pytorchs("gaussian_nll", 39, &["gaussian_nll_loss"]);
+}
+
+#[test]
+fn divergence() {
+    every_case_is_pytorchs("kl_div", 56, &["kl_div"]);
+}
+
+#[test]
+fn margins() {
+    every_case_is_pytorchs("margin_losses", 66, &MARGIN);
+}
+
+#[test]
+fn few_and_printed_ones() {
+    every_case_is_pytorchs("empty_batch", 10, &OURS);
+    every_case_is_pytorchs("seed_documents", 3, &OURS);
 }
 
 #[test]
@@ -228,4 +256,38 @@ fn what_pytorch_refuses_is_an_error() {
     refused("bce", 3, &OURS);
     refused("gaussian_nll", 1, &["gaussian_nll_loss"]);
     refused("errors", 4, &OURS);
+}
+
+/// What is large on the way to an answer that is not, from cases of `fresh.py`.
+#[test]
+fn large_on_the_way() {
+    on_every_level(|level| {
+        let mut dx = [7.0; 2];
+        loss::mse(&[3e38, 1.0], &[0.0; 2], Reduction::MeanOver(1000), Grads::dx(&mut dx)).expect("a loss");
+        assert_eq!(dx, [3e38 * (2.0 / 1000.0), 2.0 / 1000.0], "{level}");
+
+        let (mut each, mut dvar) = ([7.0; 2], [7.0; 2]);
+        let grads = loss::GaussianNllGrads { dvar: Some(&mut dvar), ..Default::default() };
+        let (x, var) = ([2e19, 3e38], [0.985_388_64, 1e30]);
+        let reduction = Reduction::Each(&mut each);
+        loss::gaussian_nll(&x, &[0.0; 2], &var, loss::GaussianNll::new(), reduction, grads).expect("a loss");
+        assert!((each[0] / 2.029_656e38 - 1.0).abs() < 1e-6, "{level}: {each:?}");
+        assert!((dvar[1] / -4.5e16 - 1.0).abs() < 1e-6, "{level}: {dvar:?}");
+
+        let mut options = loss::PoissonNll::new();
+        (options.log_input, options.eps) = (false, 0.5);
+        let mut dx = [7.0; 3];
+        let (x, target) = ([-0.5, -0.5, f32::NAN], [2.0, 0.0, 0.0]);
+        loss::poisson_nll(&x, &target, options, Reduction::Sum, Grads::dx(&mut dx)).expect("a loss");
+        assert!(dx[0] == -INFINITY && dx[1] == 1.0 && dx[2].is_nan(), "{level}: {dx:?}");
+
+        let (mut each, mut dx) = ([7.0; 2], [7.0; 6]);
+        let mut options = loss::MultiMargin::new(3);
+        (options.p, options.weight) = (2, Some(&[0.0, 0.5, 1.0][..]));
+        let x = [0.0, 3e38, 3e38, 0.0, 0.0, 2e38];
+        let reduction = Reduction::Each(&mut each);
+        loss::multi_margin(&x, &[0, 1], options, reduction, Some(&mut dx)).expect("a loss");
+        assert_eq!(each, [0.0, INFINITY], "{level}");
+        assert!(dx[..3] == [0.0; 3] && (dx[5] / (2e38 / 3.0) - 1.0).abs() < 1e-6, "{level}: {dx:?}");
+    });
 }

@@ -5,7 +5,7 @@ mod common;
 mod linear_head;
 mod oracle;
 
-use common::on_every_level;
+use common::{Case, golden, on_every_level, run};
 use flatgrad::Error;
 use flatgrad::loss::{LinearCrossEntropy, LinearCrossEntropyGrads, Reduction, linear_cross_entropy};
 use linear_head::{Answer, Head, SIZES, bits, wide};
@@ -81,6 +81,47 @@ fn loss_and_gradients_of_the_formula() {
             });
         }
     }
+}
+
+/// A case of `linear_cross_entropy.json`, fused, and as layer and loss apart.
+fn check_golden(case: &Case) {
+    let [rows, inputs] = case.shape("input")[..] else { panic!("rows") };
+    let classes = case.shape("linear_weight")[0];
+    let optional = |name: &str| case.has_input(name).then(|| case.floats(name));
+    let (bias, class_weight) = (optional("linear_bias"), optional("weight"));
+    let head = Head {
+        size: [rows, inputs, classes],
+        x: case.floats("input"),
+        weight: case.floats("linear_weight"),
+        bias: bias.clone().unwrap_or_else(|| vec![0.0; classes]),
+        labels: case.labels("target"),
+    };
+    let mut options = head.options();
+    options.class_weight = class_weight.as_deref();
+    options.label_smoothing = case.number("label_smoothing").unwrap_or_default() as f32;
+    options.ignore_index = case.number("ignore_index").map_or(options.ignore_index, |index| index as i32);
+    let over = match case.text("reduction") {
+        "mean" => Some(Reduction::Mean),
+        "sum" => Some(Reduction::Sum),
+        _ => None,
+    };
+    let each = over.is_none();
+    let mut answers = vec![head.run(options, bias.as_deref(), over, [true; 3])];
+    if each {
+        answers.push(head.apart(options));
+    }
+    for answer in answers {
+        case.check("out", if each { &answer.each } else { core::slice::from_ref(&answer.loss) });
+        let gradients = [("input", &answer.dx), ("linear_weight", &answer.dweight), ("linear_bias", &answer.dbias)];
+        for (name, gradient) in gradients.into_iter().filter(|(name, _)| case.has_input(name)) {
+            case.check(&format!("grad_{name}"), gradient);
+        }
+    }
+}
+
+#[test]
+fn every_case_is_pytorchs() {
+    run(&golden("linear_cross_entropy", 36, |_| true), check_golden);
 }
 
 #[test]

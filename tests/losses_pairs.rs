@@ -246,3 +246,30 @@ fn the_distances_may_be_the_callers() {
         }
     }
 }
+
+/// Of one element the cosine is 1 or -1 but for 1e-12, the gradient what that leaves; a norm of any exponent is the size.
+#[test]
+fn rows_of_one_element() {
+    let a = vec![vec![0.7f32], vec![-0.3]];
+    on_every_level(|level| {
+        for target in [1.0, -1.0] {
+            let got = Cosine { margin: -2.0 }.each(1, &a, &[target]);
+            let exact = |i: usize| f64::from(a[i][0]);
+            let squares = |i: usize| exact(i).powi(2) + 1e-12;
+            let norms = (squares(0) * squares(1)).sqrt();
+            let cos = exact(0) * exact(1) / norms;
+            let loss = if target == 1.0 { 1.0 - cos } else { cos + 2.0 };
+            assert!((f64::from(got.each[0]) - loss).abs() <= 1e-7 * loss, "{level}: {} {loss}", got.each[0]);
+            for i in 0..2 {
+                let slope = -f64::from(target) * exact(1 - i) / norms * 1e-12 / squares(i);
+                let dx = f64::from(got.grads[i][0]);
+                assert!((dx - slope).abs() <= 1e-6 * slope.abs(), "{level}: {dx:e} {slope:e}");
+            }
+        }
+        for p in [0.5, 1.0, 1.5, 2.0, 3.0, INF] {
+            let loss = Triplet { p, eps: 0.0, swap: false, margin: 1.0 };
+            let got = loss.each(1, &[vec![0.1], vec![0.3], vec![0.7]], &[0.0]);
+            assert_eq!(got.grads, [[0.0], [1.0], [-1.0]], "{level}, {p}");
+        }
+    });
+}

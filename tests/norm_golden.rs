@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Case, golden, golden_errors, run};
+use common::{Case, golden, golden_errors, on_every_level, run};
 use flatgrad::Error;
 use flatgrad::norm::batch_norm::{self, BatchNorm};
 use flatgrad::norm::layer_norm::{self, LayerNorm};
@@ -121,5 +121,33 @@ fn one_value_per_channel_is_refused() {
         let result = batch_norm::forward_train(layer, &params, &x, &mut y, Some(&mut state), &mut saved);
         assert!(matches!(result, Err(Error::Value { argument: "x", .. })), "{}: {result:?}", case.name());
         assert_eq!((y, state, saved), ([7.0; 3], [7.0; 7], [7.0; 9]));
+    });
+}
+
+/// Of two values normalised together only `eps / (variance + eps)` is left of the gradient.
+#[test]
+fn gradients_of_pairs() {
+    let (x, dy, eps) = ([0.3f32, -0.9], [1.5f32, -0.7], 1e-5f32);
+    let [wide_x, wide_dy] = [x, dy].map(|x| x.map(f64::from));
+    let variance = ((wide_x[0] - wide_x[1]) / 2.0).powi(2) + f64::from(eps);
+    let expected = (wide_dy[0] - wide_dy[1]) / 2.0 * f64::from(eps) / (variance * variance.sqrt());
+    on_every_level(|level| {
+        let check = |dx: [f32; 2]| {
+            let errors = [f64::from(dx[0]) - expected, f64::from(dx[1]) + expected];
+            assert!(errors.iter().all(|error| error.abs() < 1e-6 * expected), "{level}: {dx:?} {expected}");
+        };
+        let (mut y, mut dx, mut saved, mut scratch) = ([7.0; 2], [7.0; 2], [7.0; 3], [f32::NAN; 9]);
+        let layer = LayerNorm { weight: false, bias: false, eps, ..LayerNorm::new(2) };
+        layer_norm::forward(layer, &[], &x, &mut y, &mut saved).expect("layer norm");
+        layer_norm::backward(layer, &[], &x, &dy, &saved, &mut [], Some(&mut dx), &mut scratch).expect("its gradients");
+        check(dx);
+        for length in [1, 2] {
+            let layer = BatchNorm { length, weight: false, bias: false, eps, ..BatchNorm::new(1) };
+            dx = [7.0; 2];
+            batch_norm::forward_train(layer, &[], &x, &mut y, None, &mut saved).expect("batch norm");
+            batch_norm::backward(layer, &[], &x, &dy, &saved, &mut [], Some(&mut dx), &mut scratch)
+                .expect("its gradients");
+            check(dx);
+        }
     });
 }

@@ -9,7 +9,8 @@ use core::fmt;
 /// than PyTorch: where the limit at ±inf is finite, so are value and derivative, while PyTorch gives NaN. That is
 /// [`Gelu`](Self::Gelu), [`GeluTanh`](Self::GeluTanh), [`Silu`](Self::Silu), [`Mish`](Self::Mish) and
 /// [`Hardswish`](Self::Hardswish), which are -0 at -inf with the derivative 0, and 1 at inf; [`Softsign`](Self::Softsign),
-/// ±1 at ±inf with the derivative 0; [`LeakyRelu`](Self::LeakyRelu) with slope 0, -0 at -inf.
+/// ±1 at ±inf with the derivative 0; [`LeakyRelu`](Self::LeakyRelu) with slope 0, -0 at -inf. At NaN the derivatives of PyTorch's vectors
+/// differ from those of the elements beside them; here they are the latter, wherever the NaN is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Activation {

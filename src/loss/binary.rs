@@ -28,7 +28,8 @@ impl Bce<'_> {
 /// `w (ln(1 - x) - ln x)` with the same logarithms, where given, divided by the number of elements for [`Reduction::Mean`]. Value and
 /// gradients are finite where the weights are.
 ///
-/// As [`torch.nn.BCELoss`](https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html). Where there are logits,
+/// As [`torch.nn.BCELoss`](https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html), but for the gradient for a target whose `x` is
+/// 0 or 1 (or below 4e-44): PyTorch takes that of logarithms without their bound, infinite or NaN. Where there are logits,
 /// [`bce_with_logits`] is faster, more accurate and not clamped. `x` and `target` are read twice: all of them are checked before the
 /// first result is written.
 ///

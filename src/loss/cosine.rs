@@ -86,17 +86,10 @@ pub fn cosine_embedding(
 /// One number for each row is wide: a cosine near 1 keeps what it lacks to it, and equal vectors have exactly 1, but for `EPS`.
 #[inline(always)]
 fn row<S: Simd>(s: S, margin: f32, target: f32, factor: f32, [a, b, _]: Ins<'_>, [da, db, _]: Outs<'_>) -> f32 {
-    let mut scales = [1.0f32; 2];
-    let [mut ab, mut aa, mut bb] = products(s, [a, b], scales);
-    let scale = |squares: f32| if squares <= LARGE { 1.0 } else { 1.0 / LARGE };
-    if aa > LARGE || bb > LARGE {
-        scales = [scale(aa), scale(bb)];
-        [ab, aa, bb] = products(s, [a, b], scales);
-    }
-    let [ka, kb] = scales.map(f64::from);
-    let (aa, bb) = (f64::from(aa) / (ka * ka) + EPS, f64::from(bb) / (kb * kb) + EPS);
+    let (scales, [ab, aa, bb]) = products(s, [a, b]);
+    let (aa, bb) = (aa + EPS, bb + EPS);
     let norms = root_f64(aa * bb);
-    let cos = f64::from(ab) / (ka * kb) / norms;
+    let cos = ab / norms;
     let above = cos - f64::from(margin);
     let (loss, slope) = if target == 1.0 {
         (1.0 - cos, -1.0)
@@ -107,6 +100,14 @@ fn row<S: Simd>(s: S, margin: f32, target: f32, factor: f32, [a, b, _]: Ins<'_>,
     };
     // loss = slope cos + c: da = slope (b / (|a| |b|) - cos a / |a|^2)
     let slope = slope * f64::from(factor);
+    if let ([a], [b]) = (a, b) {
+        // Both terms are the same but for EPS: what is left is EPS / |a|^2 of the first.
+        for (to, (other, squares)) in [(da, (b, aa)), (db, (a, bb))] {
+            to.fill(if slope == 0.0 { 0.0 } else { (slope * f64::from(*other) / norms * (EPS / squares)) as f32 });
+        }
+        return loss as f32;
+    }
+    let [ka, kb] = scales.map(f64::from);
     let [across, of_a, of_b] = [slope / norms, -slope * cos / aa, -slope * cos / bb];
     for (to, [of_a, of_b]) in [(da, [of_a, across]), (db, [across, of_b])] {
         if slope == 0.0 {
@@ -118,9 +119,27 @@ fn row<S: Simd>(s: S, margin: f32, target: f32, factor: f32, [a, b, _]: Ins<'_>,
     loss as f32
 }
 
+/// `[a b, a a, b b]`, and by what the vectors are to be multiplied so that nothing overflows.
+#[inline(always)]
+fn products<S: Simd>(s: S, [a, b]: [&[f32]; 2]) -> ([f32; 2], [f64; 3]) {
+    if let ([a], [b]) = (a, b) {
+        // Exact: the cosine of two numbers is 1 or -1 but for EPS.
+        let (a, b) = (f64::from(*a), f64::from(*b));
+        return ([1.0; 2], [a * b, a * a, b * b]);
+    }
+    let mut scales = [1.0f32; 2];
+    let mut all = scaled_products(s, [a, b], scales);
+    if all[1] > LARGE || all[2] > LARGE {
+        scales = [all[1], all[2]].map(|squares| if squares <= LARGE { 1.0 } else { 1.0 / LARGE });
+        all = scaled_products(s, [a, b], scales);
+    }
+    let ([ka, kb], [ab, aa, bb]) = (scales.map(f64::from), all.map(f64::from));
+    (scales, [ab / (ka * kb), aa / (ka * ka), bb / (kb * kb)])
+}
+
 /// `[a b, a a, b b]` of vectors times their scales.
 #[inline(never)]
-fn products<S: Simd>(s: S, [a, b]: [&[f32]; 2], [ka, kb]: [f32; 2]) -> [f32; 3] {
+fn scaled_products<S: Simd>(s: S, [a, b]: [&[f32]; 2], [ka, kb]: [f32; 2]) -> [f32; 3] {
     s.vectorize(
         #[inline(always)]
         move || {

@@ -119,7 +119,7 @@ fn powers<S: Simd>(s: S, [x, y]: [&[f32]; 2], Norm { p, eps }: Norm, factor: f32
     s.vectorize(
         #[inline(always)]
         move || {
-            let (p, eps, factor) = (s.splat(p), s.splat(eps), s.splat(factor));
+            let (eps, factor) = (s.splat(eps), s.splat(factor));
             let [sum] = map_reduce(
                 s,
                 [],
@@ -128,12 +128,27 @@ fn powers<S: Simd>(s: S, [x, y]: [&[f32]; 2], Norm { p, eps }: Norm, factor: f32
                 #[inline(always)]
                 |[], [x, y], [sum]| {
                     let v = s.mul(s.abs(s.add(s.sub(x, y), eps)), factor);
-                    ([], [s.add(sum, pow(s, v, p))])
+                    ([], [s.add(sum, power(s, v, p))])
                 },
             );
             total(s, sum)
         },
     )
+}
+
+/// `v^p` of what is not negative; small whole exponents are products.
+#[inline(always)]
+fn power<S: Simd>(s: S, v: S::F32, p: f32) -> S::F32 {
+    let square = s.mul(v, v);
+    if p == 2.0 {
+        square
+    } else if p == 3.0 {
+        s.mul(square, v)
+    } else if p == 4.0 {
+        s.mul(square, square)
+    } else {
+        pow(s, v, s.splat(p))
+    }
 }
 
 /// *Adds* `slope` times the gradient of the distance to that of `x`, and subtracts it from that of `y`, where wanted.
@@ -203,7 +218,7 @@ fn add_powers<S: Simd>(s: S, of: Norm, distance: Distance, slope: f32, [x, y]: [
     s.vectorize(
         #[inline(always)]
         move || {
-            let (zero, power) = (s.splat(0.0), s.splat(of.p - 1.0));
+            let (zero, p) = (s.splat(0.0), of.p - 1.0);
             let (eps, slope) = (s.splat(of.eps), s.splat(slope));
             let (factor, inverse) = (s.splat(distance.factor), s.splat(inverse(distance.norm)));
             map(
@@ -214,7 +229,7 @@ fn add_powers<S: Simd>(s: S, of: Norm, distance: Distance, slope: f32, [x, y]: [
                 |[to], [x, y]| {
                     let v = s.add(s.sub(x, y), eps);
                     let part = s.mul(s.mul(s.abs(v), factor), inverse);
-                    let size = s.select(s.eq(v, zero), zero, pow(s, part, power));
+                    let size = s.select(s.eq(v, zero), zero, power(s, part, p));
                     [s.mul_add(s.copysign(size, v), slope, to)]
                 },
             );

@@ -43,7 +43,8 @@ impl Default for PoissonNll {
 ///
 /// As [`torch.nn.PoissonNLLLoss`](https://pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html). Where `e^x` overflows, from
 /// 88.8 on, value and gradient are infinite; at infinite `x` the value is the limit, where PyTorch gives NaN. A rate below
-/// `-eps` is NaN.
+/// `-eps` is NaN. At a rate of `-eps` value and gradient are infinite, but with a target of 0 those of the rate alone, and with `full` a target
+/// up to 0 has its gradient: PyTorch gives NaN for both.
 ///
 /// # Errors
 /// [`Error::Length`] where a slice is not as long as `x`, [`Error::Value`] where `eps` is negative or NaN; nothing is written.
@@ -119,7 +120,9 @@ impl Pointwise<2, 2> for OfRate {
     fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let rate = s.add(x, s.splat(self.eps));
         // loss = x - t ln rate: dx = 1 - t / rate
-        let divisor = s.select(s.eq(rate, s.splat(0.0)), s.splat(f32::MIN_POSITIVE), rate);
+        // 0 of a target of 0, also of a rate of 0.
+        let is_nothing = s.eq(s.add(s.abs(t), s.abs(rate)), s.splat(0.0));
+        let divisor = s.select(is_nothing, s.splat(1.0), rate);
         let [loss, dtarget] = of_count(s, self.full, t, x, ln(s, rate));
         (loss, [s.sub(s.splat(1.0), s.div(t, divisor)), dtarget])
     }
@@ -217,9 +220,9 @@ impl Pointwise<4, 3> for OfNormal {
         let reciprocal = s.div(one, v);
         let d = s.sub(x, t);
         let dx = s.mul(d, reciprocal);
-        // loss = (ln v + d^2 / v) / 2: dv = (1 - d^2 / v) / (2 v)
-        let loss = s.mul_add(half, s.mul_add(d, dx, ln(s, v)), s.splat(self.constant));
-        let dvar = s.mul(s.mul(half, reciprocal), s.mul_add(s.neg(d), dx, one));
+        // loss = (ln v + d^2 / v) / 2: dv = (1 / v - (d / v)^2) / 2
+        let loss = s.mul_add(s.mul(half, d), dx, s.mul_add(half, ln(s, v), s.splat(self.constant)));
+        let dvar = s.mul_add(s.mul(s.neg(half), dx), dx, s.mul(half, reciprocal));
         (loss, [dx, s.neg(dx), dvar])
     }
 }

@@ -40,7 +40,8 @@ pub struct MarginRankingGrads<'a> {
 /// `dx2 = target` and `dtarget = x2 - x1` where the loss is above 0, else 0 (where it is NaN too).
 ///
 /// As [`torch.nn.MarginRankingLoss`](https://pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html); other targets are
-/// factors. A difference above `f32::MAX` is infinite, whatever the factor; that of equal infinities is NaN.
+/// factors. A difference above `f32::MAX` is infinite, whatever the factor, but for 0; that of equal infinities is NaN. Better than PyTorch,
+/// which has NaN: 0 times an infinite difference is 0, and so is `dtarget` where the loss is 0.
 ///
 /// # Errors
 /// [`Error::Length`](crate::Error::Length) where a slice is not as long as `x1`; nothing is written.

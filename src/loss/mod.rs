@@ -11,6 +11,7 @@ mod kl_div;
 mod labels;
 mod likelihood;
 mod linear_cross_entropy;
+mod linear_head;
 mod logistic;
 mod losses;
 mod margin;
@@ -19,6 +20,8 @@ mod multilabel_soft_margin;
 mod nll;
 mod pointwise;
 mod regression;
+mod shared;
+mod spread;
 mod triplet;
 mod vectors;
 
@@ -50,7 +53,7 @@ use crate::shape::check_len;
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum Reduction<'a> {
-    /// Their mean; NaN for no rows, as in PyTorch.
+    /// Their mean; NaN for no rows, and infinite where their sum is above `f32::MAX`, as in PyTorch.
     #[default]
     Mean,
     /// Their sum.

@@ -1,7 +1,7 @@
 //! Hinge losses over the classes of a row: each class that should not win against each that should.
 
 use super::Reduction;
-use super::labels::{Labels, check_gradient};
+use super::labels::{Labels, check_gradient, weighted};
 use super::losses::Losses;
 use crate::error::{Error, Result};
 use crate::kernel::{Sum, map_reduce, total};
@@ -53,7 +53,8 @@ impl MultilabelMargin {
 ///
 /// As [`torch.nn.MultiMarginLoss`](https://pytorch.org/docs/stable/generated/torch.nn.MultiMarginLoss.html): at the
 /// margin itself the gradient is 0; what is NaN (a NaN score, or infinite ones of the same sign) is not above 0, and
-/// counts for nothing; no rows give 0, or NaN for the mean.
+/// counts for nothing; no rows give 0, or NaN for the mean. A weight of 0 makes 0 of anything, also of an infinite sum, where PyTorch
+/// gives NaN.
 ///
 /// # Errors
 /// [`Error`] where a slice does not fit, a label is outside `0..classes` or `p` is not 1 or 2; nothing is written.
@@ -172,11 +173,12 @@ fn hinge_rows(scores: &[f32], hinge: Hinge, mut losses: Losses, mut dscores: Opt
         // Where lists are long, weights are one.
         let weight = labels.first().and_then(|&label| targets.class(label)).map_or(1.0, |class| targets.weight(class));
         let sum = hinge_row(level, x, labels, hinge, dx.as_deref_mut(), &mut unseen);
-        losses.add(&[weight * sum / columns as f32]);
-        let factor = weight / columns as f32 / divisor;
+        losses.add(&[weighted(weight, sum) / columns as f32]);
+        let twice = if hinge.squares { 2.0 } else { 1.0 };
+        let factor = weight * twice / columns as f32 / divisor;
         if let Some(dx) = dx {
             for dx in &mut *dx {
-                *dx = if *dx == LABEL { 0.0 } else { *dx * factor };
+                *dx = if *dx == LABEL { 0.0 } else { weighted(factor, *dx) };
             }
         }
         losses.watch_rows([dscores.as_deref().unwrap_or_default()], (row + 1) * columns, row + 1 == count);
@@ -230,11 +232,11 @@ fn mark(dx: &mut [f32], labels: &[i32], first: usize) {
     }
 }
 
-/// The sums of the hinges `z = x + lift` above 0 and of their slopes. *Adds* the slopes to `dx`. Labels, whose `dx` is
-/// below 0, take no part.
+/// The sums of the hinges `z = x + lift` above 0 and of their slopes, half of those of squares. *Adds* the slopes to `dx`. Labels,
+/// whose `dx` is below 0, take no part.
 #[inline(always)]
 fn hinge_part<S: Simd>(s: S, x: &[f32], dx: &mut [f32], lift: f32, squares: bool) -> [f32; 2] {
-    let (zero, one, two) = (s.splat(0.0), s.splat(1.0), s.splat(2.0));
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
     let (lift, squares) = (s.splat(lift), s.lt(zero, s.splat(f32::from(u8::from(squares)))));
     let [hinges, slopes] = map_reduce(
         s,
@@ -246,7 +248,7 @@ fn hinge_part<S: Simd>(s: S, x: &[f32], dx: &mut [f32], lift: f32, squares: bool
             let z = s.select(s.le(zero, dx), s.add(x, lift), zero);
             let z = s.select(s.lt(zero, z), z, zero);
             let hinge = s.select(squares, s.mul(z, z), z);
-            let slope = s.select(s.lt(zero, z), s.select(squares, s.mul(z, two), one), zero);
+            let slope = s.select(s.lt(zero, z), s.select(squares, z, one), zero);
             ([s.add(dx, slope)], [s.add(hinges, hinge), s.add(slopes, slope)])
         },
     );

@@ -5,6 +5,7 @@
 //! the losses (their sum, a copy) and of the gradients (their health) is asked while they are in the first cache, and
 //! memory is read and written once.
 
+use super::shared::{RowSums, Shared, copy};
 use super::{Reduced, Reduction};
 use crate::error::{Error, Result};
 use crate::kernel::{BLOCK, Extent, Sum, all_within, block_sum};
@@ -55,81 +56,6 @@ impl Sizes {
 pub(super) trait Pointwise<const I: usize, const G: usize>: Copy {
     /// `(loss, gradients)`; must be `#[inline(always)]`.
     fn at<L: Lanes>(self, s: L, inputs: [L::F32; I]) -> (L::F32, [L::F32; G]);
-}
-
-/// An input that is shorter than the others.
-#[derive(Clone, Copy)]
-enum Shared<'a> {
-    /// Not given.
-    None,
-    /// A row: element i sees `[i % len]`.
-    Row(&'a [f32]),
-    /// A number for each row of so many elements.
-    Column(&'a [f32], usize),
-}
-
-impl Shared<'_> {
-    /// *Writes* what the elements from `start` on see.
-    fn spread(self, start: usize, to: &mut [f32; BLOCK]) {
-        match self {
-            Self::None => (),
-            Self::Row(row) => {
-                // A row that fits into a block without a rest is the same in all of them.
-                if start > 0 && BLOCK.checked_rem(row.len()) == Some(0) {
-                    return;
-                }
-                let first = start.checked_rem(row.len()).unwrap_or_default();
-                let (before, from) = row.split_at_checked(first).unwrap_or_default();
-                copy(from, to);
-                copy(before, to.get_mut(from.len()..).unwrap_or_default());
-                // Whole rows are doubled until the block is full.
-                let mut done = row.len().max(1);
-                while let Some((whole, rest)) = to.split_at_mut_checked(done) {
-                    copy(whole, rest);
-                    done = if rest.is_empty() { usize::MAX } else { done.saturating_mul(2) };
-                }
-            }
-            Self::Column(column, width) => {
-                let mut i = start.checked_rem(width).unwrap_or_default();
-                let mut values = column.iter().skip(start.checked_div(width).unwrap_or_default());
-                let mut value = values.next();
-                for to in to {
-                    *to = value.copied().unwrap_or(1.0);
-                    i += 1;
-                    if i >= width {
-                        (i, value) = (0, values.next());
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The sums of the rows of a gradient, each in order and with its rounding errors: a row alone gives the same.
-struct RowSums<'a> {
-    out: &'a mut [f32],
-    width: usize,
-    /// The row that is summed, how many of its elements were, and their sum.
-    row: usize,
-    taken: usize,
-    sum: Sum,
-}
-
-impl RowSums<'_> {
-    /// Takes the elements that follow. *Writes* a sum at the end of its row.
-    fn add(&mut self, x: &[f32]) {
-        for x in x {
-            self.sum.add(*x);
-            self.taken = self.taken.saturating_add(1);
-            if self.taken >= self.width {
-                if let Some(to) = self.out.get_mut(self.row) {
-                    *to = core::mem::take(&mut self.sum).value();
-                }
-                self.row = self.row.saturating_add(1);
-                self.taken = 0;
-            }
-        }
-    }
 }
 
 /// The slices of a call, checked.
@@ -211,14 +137,19 @@ impl<'a> Pass<'a> {
             self.grads[2] = grad.unwrap_or_default();
         } else {
             self.shared = Shared::Column(input, width);
-            self.column = grad.map(|grad| RowSums { out: grad, width, row: 0, taken: 0, sum: Sum::default() });
+            self.column = grad.map(|grad| RowSums::new(grad, width));
         }
         Ok(self)
     }
 
     /// The loss, reduced. *Writes* what was asked for.
     pub(super) fn run<P: Pointwise<I, G>, const I: usize, const G: usize>(self, loss: P) -> f32 {
-        let factor = 1.0 / self.reduced.divisor;
+        self.run_times(1.0, loss)
+    }
+
+    /// The same where the gradients are so many times those of `loss`.
+    pub(super) fn run_times<P: Pointwise<I, G>, const I: usize, const G: usize>(self, times: f32, loss: P) -> f32 {
+        let factor = times / self.reduced.divisor;
         blocks(self, &|level, ins, losses, outs, sizes| {
             dispatch!(level, s => rows(s, loss, factor, ins, (losses, outs), sizes));
         })
@@ -361,14 +292,6 @@ fn padded(lanes: usize, ins: Ins<'_>, (losses, [a, b, c]): (&mut [f32], Outs<'_>
     sizes.add(b);
     if sizes.third {
         sizes.add(c);
-    }
-}
-
-/// As much of `from` as there is room for.
-#[inline]
-fn copy(from: &[f32], to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
     }
 }
 

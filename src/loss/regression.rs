@@ -70,10 +70,10 @@ impl Pointwise<2, 2> for L1 {
 pub fn mse(x: &[f32], target: &[f32], reduction: Reduction<'_>, grads: Grads<'_>) -> Result<f32> {
     Ok(Pass::new(x, [("target", target)], reduction)?
         .gradients([("dx", grads.dx), ("dtarget", grads.dtarget)])?
-        .run(Mse))
+        .run_times(2.0, Mse))
 }
 
-/// `(x - t)^2`
+/// `(x - t)^2`, and half its gradients.
 #[derive(Clone, Copy)]
 struct Mse;
 
@@ -81,8 +81,8 @@ impl Pointwise<2, 2> for Mse {
     #[inline(always)]
     fn at<L: Lanes>(self, s: L, [x, t]: [L::F32; 2]) -> (L::F32, [L::F32; 2]) {
         let d = s.sub(x, t);
-        // loss = d^2: dx = 2 d
-        (s.mul(d, d), [s.add(d, d), s.neg(s.add(d, d))])
+        // loss = d^2: dx = 2 d, which the factor of the gradients has, so that what is large does not overflow
+        (s.mul(d, d), [d, s.neg(d)])
     }
 }
 

@@ -100,7 +100,8 @@ pub fn triplet_margin(
 /// The loss of a row. *Writes* `factor` times its gradients.
 #[inline(always)]
 fn row<S: Simd>(s: S, options: TripletMargin, factor: f32, [a, p, n]: Ins<'_>, [da, dp, dn]: Outs<'_>) -> f32 {
-    let of = Norm { p: options.p, eps: options.eps };
+    // Of one element every norm is its size, and that of exponent 1 is exact.
+    let of = Norm { p: if a.len() == 1 { 1.0 } else { options.p }, eps: options.eps };
     let (ap, an) = (distance(s, of, a, p), distance(s, of, a, n));
     let pn = if options.swap { distance(s, of, p, n) } else { an };
     let hinge = Hinge { margin: options.margin, swap: options.swap };

@@ -408,7 +408,7 @@ fn gradients<S: Simd>(
         write(s, BatchNorm { bias: false, ..layer }, params, own, dy, dx);
         return;
     }
-    columns::coefficients(s, layer.affine(), params, saved, sums, layer.values(x) as f32);
+    columns::coefficients(s, layer.affine(), params, saved, sums, [layer.values(x) as f32, layer.eps]);
     if layer.length == 1 {
         columns::write_gradient(s, [x, dy, saved], sums, layer.channels, dx);
     } else {

@@ -268,13 +268,22 @@ pub(super) fn sums<S: Simd>(s: S, [x, dy, saved]: [&[f32]; 3], channels: usize, 
 /// The sums become the numbers of `dx = dy factor + (x - mean) slope + offset`. `count` values are behind the
 /// statistics of a column.
 #[inline(never)]
-pub(super) fn coefficients<S: Simd>(s: S, affine: Affine, params: &[f32], saved: &[f32], sums: &mut [f32], count: f32) {
+pub(super) fn coefficients<S: Simd>(
+    s: S,
+    affine: Affine,
+    params: &[f32],
+    saved: &[f32],
+    sums: &mut [f32],
+    [count, eps]: [f32; 2],
+) {
     s.vectorize(
         #[inline(always)]
         move || {
             let ([_, rest, inverse_std], [weight, _]) = (parts(saved, affine.width), affine.split(params));
             let ([mask, _], minus_share) = (affine.masks(s), s.splat(-1.0 / count));
-            // y = n w + b, n = (x - mean) / std: dx = w / std * (dy - mean of dy - n * mean of dy n).
+            // y = n w + b, n = (x - mean) / std: dx = w / std * (dy - mean of dy - n * mean of dy n). Of two values n is 1 and
+            // -1 but for eps, and of dy - mean of dy is left 1 - n^2, that is eps / (variance + eps), which has its digits.
+            let (is_pair, eps) = (count == 2.0, s.splat(eps));
             map(
                 s,
                 parts_mut(sums, affine.width),
@@ -282,6 +291,10 @@ pub(super) fn coefficients<S: Simd>(s: S, affine: Affine, params: &[f32], saved:
                 #[inline(always)]
                 |[sum, product, _], [rest, inverse_std, weight]| {
                     let factor = s.mul(inverse_std, s.select(mask, weight, s.splat(1.0)));
+                    if is_pair {
+                        let factor = s.mul(factor, s.mul(s.mul(inverse_std, inverse_std), eps));
+                        return [s.mul(s.mul(factor, minus_share), sum), s.splat(0.0), factor];
+                    }
                     let scaled = s.mul(factor, minus_share);
                     let slope = s.mul(s.mul(scaled, product), inverse_std);
                     [s.mul_add(scaled, sum, s.neg(s.mul(rest, slope))), slope, factor]

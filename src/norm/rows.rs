@@ -260,14 +260,14 @@ impl<S: Simd> Row<S> {
 
     #[inline(always)]
     fn with_means(mut self, s: S, layer: Rows, [g, product]: [S::Wide; 2]) -> WithMeans<S> {
-        let (count, zero) = (layer.affine.width as f32, s.splat(0.0));
-        if count == 1.0 && !layer.is_centred {
-            // Of 1 - n^2 no digit would be left: it is eps / (x^2 + eps).
-            let std_squared = s.mul(self.inverse_std, self.inverse_std);
-            self.inverse_std = s.mul(self.inverse_std, s.mul(std_squared, s.splat(layer.eps)));
-            return WithMeans { row: self, mean: zero, minus_product: zero };
-        }
+        let count = layer.affine.width as f32;
         let mean = if layer.is_centred { total(s, g) / count } else { 0.0 };
+        if count == if layer.is_centred { 2.0 } else { 1.0 } {
+            // n is 1 or -1 but for eps, and of g - mean of g is left 1 - n^2, that is eps / (variance + eps), which has its digits.
+            let inverse_variance = s.mul(self.inverse_std, self.inverse_std);
+            self.inverse_std = s.mul(self.inverse_std, s.mul(inverse_variance, s.splat(layer.eps)));
+            return WithMeans { row: self, mean: s.splat(mean), minus_product: s.splat(0.0) };
+        }
         WithMeans { row: self, mean: s.splat(mean), minus_product: s.splat(-(total(s, product) / count)) }
     }
 }

@@ -27,18 +27,19 @@ pub(super) fn channel_moments<S: Simd>(s: S, runs: Runs, x: &[f32], saved: &mut 
     mean.fill(0.0);
     squares.fill(0.0);
     let length = runs.length;
-    for (near, run) in near.iter_mut().zip(rows(x, length)) {
-        *near = run.first().copied().unwrap_or_default();
-    }
     for (row, x) in rows(x, runs.columns()).enumerate() {
         let share = 1.0 / (row + 1) as f32;
         let weight = row as f32 * length as f32 * share;
-        let channels = rows(near, 4).zip(rows_mut(mean, 4)).zip(rows_mut(squares, 4));
+        let channels = rows_mut(near, 4).zip(rows_mut(mean, 4)).zip(rows_mut(squares, 4));
         for (x, ((near, mean), squares)) in rows(x, length.saturating_mul(4)).zip(channels) {
             let [a, b, c, d] = parts(x, length);
             let moments = moments(s, [a, or(b, a), or(c, a), or(d, a)], true);
-            for (part, ((near, mean), squares)) in moments.iter().zip(near.iter().zip(mean).zip(squares)) {
-                let delta = (part.mean - near) + part.rest - *mean;
+            for (part, ((near, mean), squares)) in moments.iter().zip(near.iter_mut().zip(mean).zip(squares)) {
+                // The mean of the first run is nearer to the mean of all than any element: what is added up is small.
+                if row == 0 {
+                    *near = part.mean;
+                }
+                let delta = (part.mean - *near) + part.rest - *mean;
                 *mean += delta * share;
                 *squares += part.squares as f32 + delta * delta * weight;
             }

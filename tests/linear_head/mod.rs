@@ -92,7 +92,7 @@ impl Head {
 
     /// With this reduction, or with each loss, and the gradients `[dx, dweight, dbias]`; the others stay as they were. What
     /// scratch holds must not matter.
-    fn run(
+    pub fn run(
         &self,
         options: LinearCrossEntropy,
         bias: Option<&[f32]>,
